@@ -1,0 +1,424 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* pcipass: PCI devices of a Linux host, given to KVM guests and taken back.
+ *
+ * The road: pp_host_read (facts) -> pp_check_* (findings) -> pp_plan_* (steps) -> pp_apply (the only
+ * writer), and pp_guest_* for guests. Functions return 0 or positive on success and -errno on failure;
+ * a struct pp_error, which may be NULL, says what was tried, on what, why it failed and what to do.
+ * Structs are only read by callers; pointers in them live as long as the struct that they came in. */
+#ifndef PCIPASS_H
+#define PCIPASS_H
+
+#include <pcipass-error.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* ---- context: which machine, and where pcipass keeps things ---------------------------------- */
+
+/* Where a machine's facts are read and its state is kept. */
+struct pp_context;
+
+/* ROOT: NULL for this machine; a directory with sys, proc, dev, etc, run, boot in it (there the kernel's
+ * side of writes is played by a model); or a machine as text (read only). */
+int pp_context_open(const char *root, struct pp_context **ret_context, struct pp_error *error);
+void pp_context_close(struct pp_context *context);
+
+/* ---- host facts (lib/host) -------------------------------------------------------------------- */
+
+struct pp_address {
+	uint32_t domain;
+	uint8_t bus, slot, function;
+};
+#define PP_ADDRESS_SIZE 24 /* of its text, "0000:00:1a.7" */
+
+int pp_address_parse(const char *text, struct pp_address *ret_address); /* with or without domain */
+const char *pp_address_text(const struct pp_address *address, char text[PP_ADDRESS_SIZE]);
+int pp_address_compare(const struct pp_address *a, const struct pp_address *b);
+
+enum pp_bar_flags {
+	PP_BAR_IO = 1,
+	PP_BAR_64BIT = 2,
+	PP_BAR_PREFETCH = 4,
+	PP_BAR_DISABLED = 8, /* the kernel gave it no address though it has a size, or none at all */
+};
+struct pp_bar {
+	uint64_t start; /* host physical address */
+	uint64_t size;  /* bytes, 0: not there */
+	unsigned flags; /* enum pp_bar_flags */
+};
+
+enum pp_device_flags {
+	PP_DEVICE_BOOT_VGA = 1 << 0,
+	PP_DEVICE_HAS_ROM = 1 << 1,     /* a rom file is there */
+	PP_DEVICE_VANISHED = 1 << 2,    /* went away while it was read */
+	PP_DEVICE_CONFIG_DEAD = 1 << 3, /* config space is all ones */
+	PP_DEVICE_CONFIG_SHORT = 1 << 4,/* shorter than its header (64 bytes; 256 for root) */
+	PP_DEVICE_CONFIG_UNREAD = 1 << 5,
+	PP_DEVICE_REMOVABLE = 1 << 6,
+};
+
+enum pp_header {
+	PP_HEADER_ENDPOINT = 0,
+	PP_HEADER_BRIDGE = 1,
+	PP_HEADER_CARDBUS = 2,
+	PP_HEADER_UNKNOWN = 0x7f,
+};
+
+/* What config space says (lib/host/config.c); offsets are 0 where a capability is missing. */
+struct pp_capabilities {
+	bool read;               /* false: only 64 bytes or nothing could be read */
+	uint16_t express;        /* offset of the PCI Express capability */
+	uint8_t express_type;    /* 0 endpoint, 4 root port, 5 upstream, 6 downstream, 7 to PCI, 9 RCiEP ... */
+	bool flr;                /* DevCap bit 28 */
+	bool af_flr;             /* Advanced Features FLR */
+	uint16_t pm;             /* power management */
+	bool pm_no_soft_reset;
+	uint16_t msi, msix;
+	unsigned msix_vectors;
+	uint16_t acs;
+	uint16_t acs_cap, acs_control;
+	uint16_t aer, sriov, ari, rebar, dsn;
+	uint64_t serial;         /* Device Serial Number, 0 if none */
+	unsigned link_cap_speed, link_cap_width, link_port; /* speed code 1.. = 2.5 5 8 16 32 64 GT/s */
+	unsigned link_speed, link_width;
+	bool link;               /* has a link (not RCiEP, RCEC) and it could be read */
+	uint8_t interrupt_pin;
+	uint8_t secondary, subordinate; /* bridges */
+};
+
+struct pp_device {
+	struct pp_address address;
+	const char *name;          /* "0000:00:1a.7" */
+	const char *path;          /* "/sys/devices/pci0000:00/0000:00:1a.7" */
+	uint16_t vendor, product, subvendor, subproduct;
+	uint32_t class_code;       /* 0x0c0320 */
+	uint8_t revision;
+	enum pp_header header;
+	bool multifunction;
+	unsigned flags;            /* enum pp_device_flags */
+	const char *driver;        /* NULL: none */
+	const char *driver_override; /* NULL: none */
+	const char *modalias;
+	int group;                 /* IOMMU group, -1: none */
+	int numa_node;             /* -1: none or not said */
+	const struct pp_device *parent; /* the bridge above, NULL on a root bus */
+	const char *vendor_name, *product_name, *subsystem_name, *class_name; /* pci.ids; NULL: unknown */
+	const char *reset_methods; /* "flr bus", "" none, NULL: the file is not there */
+	const char *power_state;   /* "D0", NULL: not said */
+	struct pp_bar bars[6];
+	struct pp_bar rom;
+	unsigned sriov_total, sriov_count;
+	const struct pp_device *physical_function; /* of a VF */
+	const struct pp_device **virtual_functions; /* of a PF, in order */
+	size_t n_virtual_functions;
+	struct pp_capabilities capabilities; /* with PP_READ_CONFIG */
+};
+
+struct pp_reserved_region {
+	uint64_t start, end; /* guest (bus) addresses, both included */
+	const char *type;    /* "direct", "direct-relaxable", "reserved", "msi" */
+};
+struct pp_group {
+	int number;
+	const char *type; /* "DMA", "DMA-FQ", "identity", NULL: not said */
+	const struct pp_device **devices; /* by address */
+	size_t n_devices;
+	const struct pp_reserved_region *regions;
+	size_t n_regions;
+};
+
+enum pp_vendor { PP_VENDOR_UNKNOWN, PP_VENDOR_INTEL, PP_VENDOR_AMD, PP_VENDOR_ARM };
+struct pp_iommu_unit {
+	const char *name;    /* "dmar0", "ivhd0" */
+	bool registers;      /* cap and ecap could be read (Intel) */
+	uint64_t cap, ecap;
+};
+struct pp_iommu {
+	enum pp_vendor cpu;        /* from /proc/cpuinfo */
+	bool in_guest;             /* "hypervisor" among the CPU's flags */
+	bool virtualization;       /* vmx or svm */
+	const char *table;         /* "DMAR", "IVRS", "IORT", NULL: none */
+	int table_error;           /* -errno where it is there but cannot be read or understood */
+	const char *table_fault;   /* what is wrong with its bytes, NULL: nothing */
+	bool table_intremap;       /* DMAR flags bit 0 */
+	unsigned table_width;      /* DMAR host address width, bits; 0 unknown */
+	const struct pp_iommu_unit *units; /* /sys/class/iommu */
+	size_t n_units;
+	unsigned address_width;    /* smallest guest address width of the units in bits, 0 unknown */
+	int interrupt_remapping;   /* 1 on, 0 off, -1 not known */
+};
+
+struct pp_kernel {
+	const char *release;
+	const char *command_line;
+	const char *config;         /* path of its configuration or NULL */
+	const char *lockdown;       /* "none", "integrity", "confidentiality", NULL */
+	bool vfio_pci_available;    /* loaded, built in, or a module of this kernel */
+	bool vfio_pci_loaded;
+	bool vfio_node;             /* /dev/vfio/vfio */
+	bool iommufd_node;          /* /dev/iommu */
+	bool kvm_node;              /* /dev/kvm */
+	int unsafe_interrupts;      /* vfio_iommu_type1.allow_unsafe_interrupts: 1, 0, -1 not loaded */
+	int64_t dma_entry_limit;    /* -1 not loaded */
+};
+struct pp_memory {
+	uint64_t total, available; /* bytes */
+	uint64_t hugepage_size, hugepages_total, hugepages_free;
+};
+
+enum pp_use_kind {
+	PP_USE_MOUNT, PP_USE_SWAP, PP_USE_HOLDER, PP_USE_ROUTE, PP_USE_ADDRESS, PP_USE_BRIDGE_PORT,
+	PP_USE_SESSION, PP_USE_DISPLAY, PP_USE_SOUND, PP_USE_INPUT, PP_USE_VFIO, PP_USE_GUEST,
+	PP_USE_VIRTUAL_FUNCTIONS,
+};
+/* One way in which something uses a device. The words are for people. */
+struct pp_use {
+	enum pp_use_kind kind;
+	const struct pp_device *device;
+	const char *name;     /* the disk, interface, node: what --force-for takes */
+	const char *text;     /* "nvme0n1p1 is mounted on /mnt" */
+	const char *evidence; /* "/proc/self/mountinfo: 36 1 259:1 / /mnt rw ..." */
+	bool blocking;        /* taking the device away would hurt */
+};
+
+enum pp_read {
+	PP_READ_DEVICES = 0,        /* ids, class, driver, group, NUMA, tree: always */
+	PP_READ_CONFIG = 1 << 0,    /* config space, BARs, ROM, link, reset, SR-IOV */
+	PP_READ_NAMES = 1 << 1,     /* pci.ids */
+	PP_READ_GROUPS = 1 << 2,    /* groups with type and reserved regions */
+	PP_READ_PLATFORM = 1 << 3,  /* IOMMU, ACPI tables, kernel, modules, memory */
+	PP_READ_USES = 1 << 4,      /* who uses what */
+	PP_READ_ALL = 0x1f,
+};
+
+/* One instant of a machine; immutable. */
+struct pp_host {
+	unsigned depth; /* enum pp_read, what was read */
+	const struct pp_device *devices; /* by address */
+	size_t n_devices;
+	const struct pp_group *groups; /* by number */
+	size_t n_groups;
+	const struct pp_iommu *iommu;   /* NULL without PP_READ_PLATFORM */
+	const struct pp_kernel *kernel; /* the same */
+	const struct pp_memory *memory; /* the same */
+	const struct pp_use *uses;
+	size_t n_uses;
+};
+
+int pp_host_read(struct pp_context *context, unsigned depth, struct pp_host **ret_host,
+	struct pp_error *error);
+void pp_host_free(struct pp_host *host);
+const struct pp_device *pp_host_device(const struct pp_host *host, const struct pp_address *address);
+const struct pp_group *pp_host_group(const struct pp_host *host, int number);
+/* Any way in which people write a device: 0000:00:1a.7, 00:1a.7, pci_0000_00_1a_7, 8086:3a6c,
+ * pci_8086_3a6c, eth0, nvme0n1, /dev/nvme0n1. Several that match are an error that lists them. */
+int pp_device_find(struct pp_context *context, const struct pp_host *host, const char *name,
+	const struct pp_device **ret_device, struct pp_error *error);
+const char *pp_bar_kind(const struct pp_bar *bar); /* "mem64 pref", "mem32", "io" */
+
+/* ---- node devices as virsh shows them (lib/host/node.c, lib/domain/nodexml.c) ------------------- */
+
+struct pp_nodes;
+struct pp_node {
+	const char *name;   /* "pci_0000_00_1a_7", "block_sda_QEMU_HARDDISK_1" */
+	const char *parent; /* another name; NULL for computer */
+	const char *path;   /* /sys/devices/... */
+	const char *type;   /* "system", "pci", "usb_device", "usb", "net", "scsi_host", "storage" ... */
+};
+int pp_nodes_read(struct pp_context *context, struct pp_nodes **ret_nodes, struct pp_error *error);
+void pp_nodes_free(struct pp_nodes *nodes);
+/* In virsh's order. CAPS: NULL for all, or virsh's comma list. */
+int pp_nodes_list(const struct pp_nodes *nodes, const char *caps, const struct pp_node ***ret_list,
+	size_t *ret_count, struct pp_error *error); /* free() the list */
+int pp_nodes_tree(const struct pp_nodes *nodes, char **ret_text, struct pp_error *error);
+int pp_node_xml(const struct pp_nodes *nodes, const char *name, char **ret_xml, struct pp_error *error);
+
+/* ---- checks (lib/check) -------------------------------------------------------------------------- */
+
+enum pp_severity { PP_PASS, PP_NOTE, PP_WARN, PP_FAIL };
+struct pp_finding {
+	const char *id;        /* "group-not-viable", never renamed */
+	enum pp_severity severity;
+	enum pp_status status; /* what a verb that is stopped by it exits with */
+	const char *subject;   /* "host", "0000:00:1a.7", or a guest's name */
+	const char *text;      /* one sentence */
+	const char *evidence;  /* the file and what it said; NULL: none */
+	const char *remedy;    /* a command where there is one; NULL: none */
+	const char *name;      /* what --force-for takes; NULL: cannot be forced */
+	bool can_do;           /* pcipass can do the remedy */
+};
+struct pp_findings {
+	const struct pp_finding *items;
+	size_t n_items;
+	struct pp_arena *arena;
+};
+struct pp_check_options {
+	const char *driver;       /* the driver that the device is to go to; NULL: vfio-pci */
+	bool group;               /* the whole group goes along */
+	const char *const *force; /* names that --force-for gave, NULL-terminated; NULL: none */
+	const char *guest;        /* for which guest; NULL: none */
+};
+/* One entry of the table that pcipass-checks(7) is made of. */
+struct pp_check_info {
+	const char *id, *title, *reads, *scope; /* scope: "host", "device", "guest" */
+};
+const struct pp_check_info *pp_check_table(size_t *ret_count);
+
+int pp_check_host(const struct pp_host *host, struct pp_findings **ret_findings, struct pp_error *error);
+/* Everything about giving these devices away together. */
+int pp_check_devices(const struct pp_host *host, const struct pp_device *const *devices, size_t n_devices,
+	const struct pp_check_options *options, struct pp_findings **ret_findings, struct pp_error *error);
+void pp_findings_free(struct pp_findings *findings);
+/* The worst severity; and the first finding of severity FAIL as an error (0 when there is none). */
+enum pp_severity pp_findings_worst(const struct pp_findings *findings);
+int pp_findings_refuse(const struct pp_findings *findings, struct pp_error *error);
+
+/* ---- plans (lib/plan) ------------------------------------------------------------------------------ */
+
+enum pp_step_kind {
+	PP_STEP_MODULE, /* subject: a module; from "absent", to "loaded"; not undone */
+	PP_STEP_DRIVER, /* subject: an address; states are a driver and an override */
+};
+#define PP_DRIVER_SIZE 64
+/* "" is none. In a wanted state, a driver of "*" is the kernel's own choice. */
+struct pp_driver_state {
+	char driver[PP_DRIVER_SIZE];
+	char override[PP_DRIVER_SIZE];
+};
+struct pp_step {
+	enum pp_step_kind kind;
+	char subject[PP_DRIVER_SIZE];
+	struct pp_driver_state from, to; /* PP_STEP_MODULE uses .driver as its one word */
+};
+struct pp_plan {
+	char verb[32];    /* "nodedev-detach", "start" */
+	char owner[128];  /* "host" or "guest:NAME" */
+	struct pp_step *steps;
+	size_t n_steps;   /* 0: everything already is as asked */
+};
+/* DRIVER: NULL for vfio-pci (or the variant driver that the kernel's aliases name). */
+int pp_plan_detach(const struct pp_host *host, const struct pp_device *const *devices, size_t n_devices,
+	const char *driver, struct pp_plan **ret_plan, struct pp_error *error);
+/* Back to the driver that each had, as the journals remember it, else to the kernel's own choice. */
+int pp_plan_reattach(struct pp_context *context, const struct pp_host *host,
+	const struct pp_device *const *devices, size_t n_devices, struct pp_plan **ret_plan,
+	struct pp_error *error);
+void pp_plan_free(struct pp_plan *plan);
+char *pp_plan_text(const struct pp_plan *plan);  /* a line a step; the caller frees */
+char *pp_plan_json(const struct pp_plan *plan);
+
+/* ---- apply (lib/apply): the only writer ---------------------------------------------------------- */
+
+enum pp_event_kind { PP_EVENT_STEP, PP_EVENT_DONE, PP_EVENT_WAIT, PP_EVENT_UNDO, PP_EVENT_NOTE };
+/* What is happening, for people who wait. */
+typedef void pp_progress(enum pp_event_kind kind, const char *text, void *data);
+
+struct pp_apply_options {
+	int deadline_ms; /* of each write; 0: 30 s */
+	pp_progress *progress;
+	void *data;
+};
+/* Journals, then writes, then reads again; undoes everything when a step fails. *ret_changed (may be
+ * NULL): whether anything was written. */
+int pp_apply(struct pp_context *context, const struct pp_plan *plan, const struct pp_apply_options *options,
+	bool *ret_changed, struct pp_error *error);
+
+struct pp_unfinished {
+	const char *journal; /* its name */
+	const char *owner, *verb;
+	const char *text;    /* "nodedev-detach of 0000:00:1a.7 was interrupted at step 1 of 2" */
+};
+struct pp_unfinished_list {
+	const struct pp_unfinished *items;
+	size_t n_items;
+	struct pp_arena *arena;
+};
+/* What interrupted runs left; nothing is changed. */
+int pp_unfinished_list(struct pp_context *context, struct pp_unfinished_list **ret_list,
+	struct pp_error *error);
+void pp_unfinished_free(struct pp_unfinished_list *list);
+/* Undoes unfinished transactions, releases the devices of guests that are gone, adopts those that run. */
+int pp_recover(struct pp_context *context, const struct pp_apply_options *options, bool *ret_changed,
+	struct pp_error *error);
+/* The kernel's own reset; *ret_method (free) says which ran. */
+int pp_device_reset(struct pp_context *context, const struct pp_device *device, char **ret_method,
+	struct pp_error *error);
+/* Who holds a device that is out: "host" (detached by hand), "guest:NAME", "" not out. */
+int pp_device_owner(struct pp_context *context, const struct pp_address *address, char *owner, size_t size,
+	struct pp_driver_state *ret_origin, struct pp_error *error);
+
+/* ---- guests (lib/guest) ---------------------------------------------------------------------------- */
+
+enum pp_guest_state {
+	PP_GUEST_SHUT_OFF, PP_GUEST_STARTING, PP_GUEST_RUNNING, PP_GUEST_PAUSED, PP_GUEST_IN_SHUTDOWN,
+	PP_GUEST_CRASHED,
+};
+struct pp_guest_info {
+	const char *name, *uuid;
+	enum pp_guest_state state;
+	const char *reason;        /* "booted", "destroyed", "guest panic", "killed by signal 9" ... */
+	int id;                    /* -1: not running */
+	pid_t qemu, supervisor;    /* 0: none */
+	bool persistent;
+	const char *type, *arch, *machine, *emulator;
+	unsigned vcpus;
+	uint64_t memory;           /* bytes */
+	const char *const *devices; /* host addresses of its hostdevs, NULL-terminated */
+	const char *console;       /* path of its console's pty or socket while it runs; NULL */
+};
+struct pp_guest_list {
+	const struct pp_guest_info *items; /* virsh's order: running by id, then the others by name */
+	size_t n_items;
+	struct pp_arena *arena;
+};
+const char *pp_guest_state_text(enum pp_guest_state state); /* virsh's words: "running", "shut off" */
+
+/* XML as libvirt writes it. A definition of the same name is replaced (if its uuid is the same). */
+int pp_guest_define(struct pp_context *context, const char *xml, size_t length, const char *file,
+	char **ret_name, bool *ret_changed, struct pp_error *error);
+int pp_guest_undefine(struct pp_context *context, const char *name, struct pp_error *error);
+/* NAME, uuid or id. INACTIVE: the definition of the next start, else the live one of a running guest. */
+int pp_guest_xml(struct pp_context *context, const char *name, bool inactive, char **ret_xml,
+	struct pp_error *error);
+int pp_guest_list(struct pp_context *context, struct pp_guest_list **ret_list, struct pp_error *error);
+void pp_guest_list_free(struct pp_guest_list *list);
+/* One guest; a list of one. */
+int pp_guest_info(struct pp_context *context, const char *name, struct pp_guest_list **ret_list,
+	struct pp_error *error);
+/* The QEMU command line, one argument an element, NULL-terminated; free with pp_strv_free. NAME is a
+ * guest, or XML is given. */
+int pp_guest_argv(struct pp_context *context, const char *name, const char *xml, size_t length,
+	char ***ret_argv, struct pp_error *error);
+void pp_strv_free(char **strv);
+
+/* All checks of a guest, and the plan that its start would apply. Either may be NULL. */
+int pp_guest_prepare(struct pp_context *context, const struct pp_host *host, const char *name,
+	const struct pp_check_options *options, struct pp_findings **ret_findings, struct pp_plan **ret_plan,
+	struct pp_error *error);
+struct pp_start_options {
+	bool paused;
+	int deadline_ms; /* until it runs; 0: computed from its memory and devices */
+	struct pp_apply_options apply;
+};
+/* Applies the plan and answers when the guest runs, or with QEMU's reason and everything undone. */
+int pp_guest_start(struct pp_context *context, const char *name, const struct pp_plan *plan,
+	const struct pp_start_options *options, bool *ret_changed, struct pp_error *error);
+/* Asks the guest (ACPI); DEADLINE_MS 0: does not wait for its end. */
+int pp_guest_shutdown(struct pp_context *context, const char *name, int deadline_ms, struct pp_error *error);
+/* Ends QEMU and answers when its devices are back. */
+int pp_guest_destroy(struct pp_context *context, const char *name, struct pp_error *error);
+/* Waits until the guest has ended and its devices are back; *ret_list tells how (may be NULL). */
+int pp_guest_wait(struct pp_context *context, const char *name, int deadline_ms, struct pp_error *error);
+/* Connects this terminal's descriptors with the guest's console until Ctrl+] or its end. */
+int pp_guest_console(struct pp_context *context, const char *name, int in_fd, int out_fd,
+	struct pp_error *error);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
