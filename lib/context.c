@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "lib/context.h"
+#include <stdio.h>
 #include <string.h>
 
 int pp_context_open(const char *root, struct pp_context **ret_context, struct pp_error *error)
