@@ -1,0 +1,73 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# shellcheck shell=bash
+# What scripts inside the emulated host need often: . "$LAB_DIR/inside.sh"
+
+# A pause without a process: a fork costs more than the pause in software emulation.
+exec {lab_never}<> <(:)
+lab_pause() {
+	read -r -t "${1:-0.1}" -u "$lab_never" || true
+}
+
+# lab_wait SECONDS COMMAND...: until COMMAND succeeds; 1 when the time is over
+lab_wait() {
+	local end=$((SECONDS + $1))
+	shift
+	until "$@" >/dev/null 2>&1; do
+		[ "$SECONDS" -le "$end" ] || return 1
+		lab_pause 0.1
+	done
+}
+
+# lab_driver ADDRESS: the driver's name, or nothing
+lab_driver() {
+	local link
+	link=$(readlink "/sys/bus/pci/devices/$1/driver") && echo "${link##*/}"
+}
+
+# lab_find VENDOR:DEVICE: addresses of the functions with this identity
+lab_find() {
+	local dir vendor device
+	for dir in /sys/bus/pci/devices/*; do
+		read -r vendor <"$dir/vendor"
+		read -r device <"$dir/device"
+		[ "${vendor#0x}:${device#0x}" = "$1" ] && echo "${dir##*/}"
+	done
+	return 0
+}
+
+# lab_drivers: loads the modules of all hardware present, as a distribution's coldplug does, and waits
+# until the devices that this kind of hardware promises are there
+lab_drivers() {
+	local known='' all path
+	for _ in 1 2 3 4; do # a driver brings new devices: controller, bus, disk
+		all=$(cat /sys/devices/system/cpu/modalias $(find /sys/devices -path '*/pci*' -name modalias) | sort -u)
+		[ "$all" != "$known" ] || break
+		known=$all
+		# shellcheck disable=SC2046
+		modprobe -qab $(echo "$all" | grep -v '^acpi') 2>/dev/null || true
+		udevadm settle -t 0 2>/dev/null || true
+	done
+	set -f # the names are patterns for compgen
+	for path in ${LAB_EXPECT:-}; do
+		lab_wait 20 compgen -G "$path" || echo "lab: $path did not appear" >&2
+	done
+	set +f
+}
+
+# lab_udev: udevd, with all devices' events replayed
+lab_udev() {
+	[ -S /run/udev/control ] || /lib/systemd/systemd-udevd --daemon
+	udevadm trigger --type=subsystems --action=add
+	udevadm trigger --type=devices --action=add
+	udevadm settle -t "${1:-60}"
+}
+
+# lab_libvirt: libvirtd and what it needs, until it answers
+lab_libvirt() {
+	mkdir -p /run/dbus /run/libvirt /run/lock /var/log/libvirt/qemu
+	[ -S /run/dbus/system_bus_socket ] || dbus-daemon --system --fork
+	[ -S /run/udev/control ] || lab_udev
+	pgrep -x virtlogd >/dev/null || virtlogd -d
+	pgrep -x libvirtd >/dev/null || libvirtd -d
+	lab_wait "${1:-120}" virsh -c qemu:///system version
+}
