@@ -72,6 +72,17 @@ hostdev_xml() { # ADDRESS [MANAGED]
 	    </hostdev>
 	XML
 }
+# the disk that hangs on a function: disk_of 0000:00:1a.7
+disk_of() {
+	local path
+	for path in /sys/class/block/*; do
+		case $(readlink -f "$path") in
+		*"/$1/"*/block/*/*) ;; # a partition
+		*"/$1/"*/block/* | *"/$1/nvme/"*) basename "$path" && return 0 ;;
+		esac
+	done
+	return 1
+}
 # the address of the first function of a class (hex prefix): class_at 0c0320
 class_at() {
 	local d
