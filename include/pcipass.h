@@ -28,6 +28,14 @@ struct pp_context;
 int pp_context_open(const char *root, struct pp_context **ret_context, struct pp_error *error);
 void pp_context_close(struct pp_context *context);
 
+enum pp_event_kind { PP_EVENT_STEP, PP_EVENT_DONE, PP_EVENT_WAIT, PP_EVENT_UNDO, PP_EVENT_NOTE };
+/* What is happening, for people who wait. */
+typedef void pp_progress(enum pp_event_kind kind, const char *text, void *data);
+
+/* Who is told of what happens beside a verb's own work: a guest whose supervisor was killed is adopted,
+ * devices of a guest that is gone are given back. NULL (the start): nobody. */
+void pp_context_notices(struct pp_context *context, pp_progress *progress, void *data);
+
 /* ---- host facts (lib/host) -------------------------------------------------------------------- */
 
 struct pp_address {
@@ -313,10 +321,6 @@ char *pp_plan_text(const struct pp_plan *plan);  /* a line a step; the caller fr
 char *pp_plan_json(const struct pp_plan *plan);
 
 /* ---- apply (lib/apply): the only writer ---------------------------------------------------------- */
-
-enum pp_event_kind { PP_EVENT_STEP, PP_EVENT_DONE, PP_EVENT_WAIT, PP_EVENT_UNDO, PP_EVENT_NOTE };
-/* What is happening, for people who wait. */
-typedef void pp_progress(enum pp_event_kind kind, const char *text, void *data);
 
 struct pp_apply_options {
 	int deadline_ms; /* of each write; 0: 30 s */

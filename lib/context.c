@@ -39,3 +39,24 @@ void pp_context_close(struct pp_context *context)
 	free(context->run);
 	free(context);
 }
+
+void pp_context_notices(struct pp_context *context, pp_progress *progress, void *data)
+{
+	context->notices = progress;
+	context->notices_data = data;
+}
+
+void pp_context_note(struct pp_context *context, const char *format, ...)
+{
+	if (!context->notices)
+		return;
+	va_list args;
+	va_start(args, format);
+	PP_FREE char *text = NULL;
+	int n = vasprintf(&text, format, args);
+	va_end(args);
+	if (n >= 0)
+		context->notices(PP_EVENT_NOTE, text, context->notices_data);
+	else
+		text = NULL;
+}

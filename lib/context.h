@@ -14,6 +14,11 @@ struct pp_context {
 	char *etc;      /* ROOT/etc/pcipass: definitions, persistent bindings */
 	char *lib;      /* ROOT/var/lib/pcipass: records, NVRAM */
 	char *run;      /* ROOT/run/pcipass: journal, state, locks */
+	pp_progress *notices; /* pp_context_notices; may be NULL */
+	void *notices_data;
 };
+
+/* Tells the one who asked for notices. */
+void pp_context_note(struct pp_context *context, const char *format, ...) PP_PRINTF(2, 3);
 
 #endif
