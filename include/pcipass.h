@@ -179,6 +179,12 @@ struct pp_memory {
 	uint64_t hugepage_size, hugepages_total, hugepages_free;
 };
 
+/* Who runs pcipass. */
+struct pp_caller {
+	uid_t uid;
+	bool may_write; /* to the drivers' files of the PCI bus */
+};
+
 enum pp_use_kind {
 	PP_USE_MOUNT, PP_USE_SWAP, PP_USE_HOLDER, PP_USE_ROUTE, PP_USE_ADDRESS, PP_USE_BRIDGE_PORT,
 	PP_USE_SESSION, PP_USE_DISPLAY, PP_USE_SOUND, PP_USE_INPUT, PP_USE_VFIO, PP_USE_GUEST,
@@ -214,6 +220,7 @@ struct pp_host {
 	const struct pp_iommu *iommu;   /* NULL without PP_READ_PLATFORM */
 	const struct pp_kernel *kernel; /* the same */
 	const struct pp_memory *memory; /* the same */
+	const struct pp_caller *caller; /* the same */
 	const struct pp_use *uses;
 	size_t n_uses;
 };
@@ -270,10 +277,16 @@ struct pp_check_options {
 	bool group;               /* the whole group goes along */
 	const char *const *force; /* names that --force-for gave, NULL-terminated; NULL: none */
 	const char *guest;        /* for which guest; NULL: none */
+	bool act;                 /* the caller goes on to move them: what that needs is checked too */
 };
 /* One entry of the table that pcipass-checks(7) is made of. */
+struct pp_check;
 struct pp_check_info {
-	const char *id, *title, *reads, *scope; /* scope: "host", "device", "guest" */
+	const char *id, *scope;   /* scope: "host", "device", "guest" */
+	const char *title;        /* what holds when it passes */
+	const char *reads;        /* the files that it looks at */
+	const char *rows;         /* "2 3": which of the catalogue of failures it sees beforehand */
+	const struct pp_check *check; /* inside */
 };
 const struct pp_check_info *pp_check_table(size_t *ret_count);
 
