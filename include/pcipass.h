@@ -99,6 +99,28 @@ struct pp_capabilities {
 	uint8_t secondary, subordinate; /* bridges */
 };
 
+/* What only checks ask about a device (with PP_READ_CHECKS). */
+struct pp_rebar {
+	uint64_t sizes;   /* bit n: 2^n MiB is supported; 0: this BAR cannot be resized */
+	unsigned current; /* the n of its size now */
+};
+struct pp_health {
+	unsigned irq;                /* its line interrupt, 0: none */
+	const char *irq_users;       /* who has that line, "uhci_hcd:usb2, ahci"; NULL: nobody */
+	uint64_t aer_fatal, aer_nonfatal; /* errors counted since it was found */
+	const char *aer;             /* the lines that counted, NULL: none */
+	const char *runtime_status;  /* "active", "suspended"; NULL: not said */
+	int d3cold_allowed;          /* 1, 0, -1 not said */
+	bool rom_shadow;             /* what is read as its ROM is the firmware's copy in memory */
+	bool vgpu;                   /* a virtual GPU of NVIDIA's driver */
+	const char *framebuffer;     /* the host's framebuffer in one of its BARs: "vesafb"; NULL: none */
+	const char *framebuffer_line; /* of /proc/iomem */
+	const char *net;             /* its first network interface */
+	int carrier;                 /* of that: 1, 0, -1 not said */
+	struct pp_bar vf_bars[6];    /* room for all virtual functions that it could have */
+	struct pp_rebar rebars[6];
+};
+
 struct pp_device {
 	struct pp_address address;
 	const char *name;          /* "0000:00:1a.7" */
@@ -125,6 +147,7 @@ struct pp_device {
 	const struct pp_device **virtual_functions; /* of a PF, in order */
 	size_t n_virtual_functions;
 	struct pp_capabilities capabilities; /* with PP_READ_CONFIG */
+	const struct pp_health *health;      /* with PP_READ_CHECKS, else NULL */
 };
 
 struct pp_reserved_region {
@@ -173,16 +196,50 @@ struct pp_kernel {
 	bool kvm_node;              /* /dev/kvm */
 	int unsafe_interrupts;      /* vfio_iommu_type1.allow_unsafe_interrupts: 1, 0, -1 not loaded */
 	int64_t dma_entry_limit;    /* -1 not loaded */
+	int denylist_disabled;      /* vfio_pci.disable_denylist: 1, 0, -1 not loaded */
+	bool vfio_pci_builtin;
+	const char *security;       /* security modules, "lockdown,capability,apparmor"; NULL: not said */
+};
+struct pp_node_memory {
+	int node;
+	uint64_t total, free; /* bytes */
 };
 struct pp_memory {
 	uint64_t total, available; /* bytes */
 	uint64_t hugepage_size, hugepages_total, hugepages_free;
+	uint64_t zfs_cache;     /* held by ZFS, given back slowly; 0: none */
+	const struct pp_node_memory *nodes; /* by NUMA node */
+	size_t n_nodes;
 };
 
 /* Who runs pcipass. */
 struct pp_caller {
 	uid_t uid;
-	bool may_write; /* to the drivers' files of the PCI bus */
+	bool may_write;        /* to the drivers' files of the PCI bus */
+	bool may_raise;        /* limits of resources (CAP_SYS_RESOURCE) */
+	uint64_t memlock;      /* bytes that a process of the caller may lock; UINT64_MAX: any */
+	uint64_t memory_limit; /* bytes left below the limit of the caller's control group; UINT64_MAX: none */
+	const char *memory_limit_file;
+};
+
+/* What people and other tools have set on this host that concerns passthrough: one line of a file each. */
+enum pp_setting_kind {
+	PP_SETTING_PARAMETERS,  /* kernel parameters of a boot loader: name "grub", value the parameters */
+	PP_SETTING_OPTIONS,     /* of a module in modprobe.d: name "vfio_pci", value "ids=10de:1b80" */
+	PP_SETTING_LOAD,        /* a module to be loaded at boot: name; known: this kernel has it */
+	PP_SETTING_OVERRIDE,    /* driverctl's: name an address, value a driver */
+	PP_SETTING_GUEST,       /* a device of a guest that another tool runs: name the guest, value an
+	                         * address; autostart */
+	PP_SETTING_HOOK,        /* a script that libvirt runs: name what it calls ("virsh"), value the line */
+	PP_SETTING_PORT,        /* an interface that the network's settings name: name; known: it is there */
+};
+struct pp_setting {
+	enum pp_setting_kind kind;
+	const char *file;
+	unsigned line; /* 0: the file as a whole */
+	const char *name, *value;
+	const char *tool; /* "grub", "modprobe", "driverctl", "libvirt", "proxmox", "ifupdown" ... */
+	bool known, autostart;
 };
 
 enum pp_use_kind {
@@ -207,7 +264,8 @@ enum pp_read {
 	PP_READ_GROUPS = 1 << 2,    /* groups with type and reserved regions */
 	PP_READ_PLATFORM = 1 << 3,  /* IOMMU, ACPI tables, kernel, modules, memory */
 	PP_READ_USES = 1 << 4,      /* who uses what */
-	PP_READ_ALL = 0x1f,
+	PP_READ_CHECKS = 1 << 5,    /* health of devices, settings, kernel log: what only checks ask */
+	PP_READ_ALL = 0x3f,
 };
 
 /* One instant of a machine; immutable. */
@@ -223,6 +281,11 @@ struct pp_host {
 	const struct pp_caller *caller; /* the same */
 	const struct pp_use *uses;
 	size_t n_uses;
+	const struct pp_setting *settings; /* with PP_READ_CHECKS */
+	size_t n_settings;
+	const char *const *log;            /* lines of the kernel's log about PCI, IOMMU and VFIO */
+	size_t n_log;
+	const char *known_bad;             /* the host's own list of known-bad devices; NULL: none */
 };
 
 int pp_host_read(struct pp_context *context, unsigned depth, struct pp_host **ret_host,
