@@ -14,6 +14,8 @@ struct pp_option {
 	const char *help;     /* one sentence */
 	bool *set;            /* made true when given; may be NULL */
 	const char **value;   /* the last argument given; may be NULL */
+	const char **all;     /* every argument given (room for argc pointers); may be NULL */
+	size_t *n_all;        /* how many, with ALL */
 };
 
 /* Parses ARGV (without the verb): long options with "--name VALUE" or "--name=VALUE", letters, "--" ends
