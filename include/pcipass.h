@@ -147,6 +147,8 @@ struct pp_device {
 	const struct pp_device **virtual_functions; /* of a PF, in order */
 	size_t n_virtual_functions;
 	struct pp_capabilities capabilities; /* with PP_READ_CONFIG */
+	const char *vfio_module;             /* the best that the kernel's aliases name: "vfio_pci" or a
+	                                      * variant; NULL: none said (with PP_READ_PLATFORM) */
 	const struct pp_health *health;      /* with PP_READ_CHECKS, else NULL */
 };
 
@@ -169,6 +171,12 @@ struct pp_iommu_unit {
 	bool registers;      /* cap and ecap could be read (Intel) */
 	uint64_t cap, ecap;
 };
+/* Memory that the firmware wants mapped one to one for devices (RMRR of DMAR, IVMD of IVRS). */
+struct pp_firmware_region {
+	uint64_t start, end; /* both included */
+	const struct pp_device **devices;
+	size_t n_devices;
+};
 struct pp_iommu {
 	enum pp_vendor cpu;        /* from /proc/cpuinfo */
 	bool in_guest;             /* "hypervisor" among the CPU's flags */
@@ -178,6 +186,8 @@ struct pp_iommu {
 	const char *table_fault;   /* what is wrong with its bytes, NULL: nothing */
 	bool table_intremap;       /* DMAR flags bit 0 */
 	unsigned table_width;      /* DMAR host address width, bits; 0 unknown */
+	const struct pp_firmware_region *regions;
+	size_t n_regions;
 	const struct pp_iommu_unit *units; /* /sys/class/iommu */
 	size_t n_units;
 	unsigned address_width;    /* smallest guest address width of the units in bits, 0 unknown */
