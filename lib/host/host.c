@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "lib/context.h"
+#include "lib/host/reader.h"
+
+/* The host that callers see, and the arena that it and everything in it lives in. */
+struct owned_host {
+	struct pp_host host;
+	struct pp_arena *arena;
+};
+
+static int read_depths(struct pp_reader *reader)
+{
+	int r = 0;
+	if (reader->depth & PP_READ_CONFIG)
+		r = pp_devices_read_deep(reader);
+	if (r == 0 && reader->depth & PP_READ_NAMES)
+		r = pp_names_read(reader);
+	if (r == 0 && reader->depth & PP_READ_GROUPS)
+		r = pp_groups_read(reader);
+	if (r == 0 && reader->depth & PP_READ_PLATFORM) {
+		r = pp_kernel_read(reader);
+		if (r == 0)
+			r = pp_iommu_read(reader);
+		if (r == 0)
+			r = pp_memory_read(reader);
+	}
+	if (r == 0 && reader->depth & PP_READ_USES)
+		r = pp_uses_read(reader);
+	return r;
+}
+
+int pp_host_read(struct pp_context *context, unsigned depth, struct pp_host **ret_host,
+	struct pp_error *error)
+{
+	PP_CLEANUP(pp_arena_freep) struct pp_arena *arena = pp_arena_new();
+	PP_CLEANUP(pp_arena_freep) struct pp_arena *scratch = pp_arena_new();
+	struct owned_host *owned = arena && scratch ? pp_arena_alloc(arena, sizeof(*owned)) : NULL;
+	if (!owned)
+		return pp_error_oom(error);
+
+	struct pp_reader reader = {
+		.tree = context->tree,
+		.arena = arena,
+		.scratch = scratch,
+		.depth = depth,
+		.privileged = context->live && geteuid() == 0,
+	};
+	int r = pp_devices_read(&reader, error);
+	if (r < 0)
+		return r;
+	r = read_depths(&reader);
+	if (r == -ENOMEM)
+		return pp_error_oom(error);
+	if (r < 0)
+		return pp_error_errno(error, r, "reading the host's facts failed");
+
+	owned->arena = PP_TAKE(arena);
+	owned->host = (struct pp_host){
+		.depth = depth,
+		.devices = reader.devices,
+		.n_devices = reader.n_devices,
+		.groups = reader.groups,
+		.n_groups = reader.n_groups,
+		.iommu = reader.iommu,
+		.kernel = reader.kernel,
+		.memory = reader.memory,
+		.uses = reader.uses,
+		.n_uses = reader.n_uses,
+	};
+	*ret_host = &owned->host;
+	return 0;
+}
+
+void pp_host_free(struct pp_host *host)
+{
+	if (!host)
+		return;
+	struct owned_host *owned = (struct owned_host *)host; /* host is its first member */
+	pp_arena_free(owned->arena);
+}
+
+static const struct pp_device *search(
+	const struct pp_device *devices, size_t count, const struct pp_address *address)
+{
+	size_t low = 0, high = count;
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+		int order = pp_address_compare(address, &devices[middle].address);
+		if (order == 0)
+			return &devices[middle];
+		if (order < 0)
+			high = middle;
+		else
+			low = middle + 1;
+	}
+	return NULL;
+}
+
+const struct pp_device *pp_host_device(const struct pp_host *host, const struct pp_address *address)
+{
+	return search(host->devices, host->n_devices, address);
+}
+
+struct pp_device *pp_reader_device(const struct pp_reader *reader, const struct pp_address *address)
+{
+	return (struct pp_device *)search(reader->devices, reader->n_devices, address);
+}
+
+const struct pp_group *pp_host_group(const struct pp_host *host, int number)
+{
+	for (size_t i = 0; i < host->n_groups; i++)
+		if (host->groups[i].number == number)
+			return &host->groups[i];
+	return NULL;
+}

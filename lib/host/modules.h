@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The modules of the running kernel, as /lib/modules/RELEASE lists them. */
+#ifndef HOST_MODULES_H
+#define HOST_MODULES_H
+
+#include "lib/host/reader.h"
+
+/* Its lists, as text; "" where one is missing. */
+struct pp_modules {
+	const char *loadable;            /* modules.dep */
+	const char *builtin;             /* modules.builtin */
+	struct pp_module_alias *aliases; /* of modules.alias, those for VFIO */
+	size_t n_aliases;
+};
+struct pp_module_alias {
+	const char *pattern; /* "v000015B3d0000101Esv*sd*bc*sc*i*" */
+	const char *module;  /* "mlx5_vfio_pci" */
+};
+
+/* Read once; they live in the reader's scratch arena. */
+int pp_modules_read(struct pp_reader *reader, const struct pp_modules **ret_modules);
+/* "vfio-pci" and "vfio_pci" are the same. */
+bool pp_modules_has(const char *list, const char *name);
+/* The module that the aliases name for a device that goes to a guest, by the fewest wildcards:
+ * "vfio_pci" or a variant; NULL where there is none. */
+const char *pp_modules_vfio(const struct pp_modules *modules, const char *modalias);
+
+#endif
