@@ -442,6 +442,35 @@ int pp_device_reset(struct pp_context *context, const struct pp_device *device, 
 int pp_device_owner(struct pp_context *context, const struct pp_address *address, char *owner, size_t size,
 	struct pp_driver_state *ret_origin, struct pp_error *error);
 
+/* ---- proofs (lib/vfio) ---------------------------------------------------------------------------- */
+
+enum pp_proof_state { PP_PROVEN, PP_NOT_APPLICABLE, PP_NOT_PROVEN };
+/* One fact about a device that a guest would need, tried without a guest. */
+struct pp_proof {
+	const char *id;          /* "group-viable", "dma-map", "register-read" ..., never renamed */
+	enum pp_proof_state state;
+	const char *text;        /* what was seen, or why it is not proven */
+	const char *finding;     /* the check that explains a failure; NULL: none */
+	uint64_t nanoseconds;    /* that it took */
+};
+struct pp_proofs {
+	const struct pp_proof *items;
+	size_t n_items;
+	struct pp_arena *arena;
+};
+struct pp_proof_options {
+	uint64_t memory;   /* bytes of the guest whose memory is mapped for the device's DMA; 0: 64 MiB */
+	bool no_reset;     /* leave the reset out */
+	bool deep;         /* NVMe: bring it up and let it answer by its own DMA and interrupt */
+	int deadline_ms;   /* of each wait for the device or the micro-guest; 0: 2 s */
+	const char *no_reset_reason; /* why a reset would hurt (a known-bad device); NULL: it would not */
+};
+/* Tries DEVICE, which must be with vfio-pci (its group viable), and leaves it as it was found there.
+ * A failed proof is a result, not an error. Needs PP_READ_CONFIG facts. */
+int pp_device_prove(const struct pp_host *host, const struct pp_device *device,
+	const struct pp_proof_options *options, struct pp_proofs **ret_proofs, struct pp_error *error);
+void pp_proofs_free(struct pp_proofs *proofs);
+
 /* ---- guests (lib/guest) ---------------------------------------------------------------------------- */
 
 enum pp_guest_state {

@@ -20,9 +20,11 @@ static void largest_area(struct pp_vfio_region *region, const struct vfio_region
 		next = sparse->header.next;
 		if (sparse->header.id != VFIO_REGION_INFO_CAP_SPARSE_MMAP)
 			continue;
-		size_t room = info->argsz - ((const char *)sparse - (const char *)info) - sizeof(*sparse);
+		size_t room =
+			info->argsz - ((const char *)sparse - (const char *)info) - sizeof(*sparse);
 		region->map_size = 0;
-		for (uint32_t i = 0; i < sparse->nr_areas && i < room / sizeof(sparse->areas[0]); i++)
+		for (uint32_t i = 0; i < sparse->nr_areas && i < room / sizeof(sparse->areas[0]);
+			i++)
 			if (sparse->areas[i].size > region->map_size) {
 				region->map_offset = sparse->areas[i].offset;
 				region->map_size = sparse->areas[i].size;
@@ -113,21 +115,24 @@ int pp_vfio_config_read(struct pp_vfio_device *device, unsigned offset, void *by
 	return n < 0 ? -errno : (size_t)n == size ? 0 : -EIO;
 }
 
-int pp_vfio_config_write(struct pp_vfio_device *device, unsigned offset, const void *bytes, size_t size)
+int pp_vfio_config_write(
+	struct pp_vfio_device *device, unsigned offset, const void *bytes, size_t size)
 {
-	ssize_t n = pwrite(device->fd, bytes, size, device->regions[PP_VFIO_CONFIG].offset + offset);
+	ssize_t n =
+		pwrite(device->fd, bytes, size, device->regions[PP_VFIO_CONFIG].offset + offset);
 
 	return n < 0 ? -errno : (size_t)n == size ? 0 : -EIO;
 }
 
-int pp_vfio_region_map(struct pp_vfio_device *device, unsigned region, void **ret_memory, size_t *ret_size)
+int pp_vfio_region_map(
+	struct pp_vfio_device *device, unsigned region, void **ret_memory, size_t *ret_size)
 {
 	const struct pp_vfio_region *at = &device->regions[region];
 
 	if (region >= device->n_regions || !at->mappable || !at->map_size)
 		return -EOPNOTSUPP;
-	void *memory = mmap(NULL, at->map_size, PROT_READ | (at->writable ? PROT_WRITE : 0), MAP_SHARED,
-		device->fd, at->offset + at->map_offset);
+	void *memory = mmap(NULL, at->map_size, PROT_READ | (at->writable ? PROT_WRITE : 0),
+		MAP_SHARED, device->fd, at->offset + at->map_offset);
 	if (memory == MAP_FAILED)
 		return -errno;
 	*ret_memory = memory;
@@ -140,8 +145,8 @@ int pp_vfio_reset(struct pp_vfio_device *device)
 	return ioctl(device->fd, VFIO_DEVICE_RESET) < 0 ? -errno : 0;
 }
 
-int pp_vfio_hot_reset_set(struct pp_vfio_device *device, struct pp_vfio_dependent **ret_list,
-	size_t *ret_count)
+int pp_vfio_hot_reset_set(
+	struct pp_vfio_device *device, struct pp_vfio_dependent **ret_list, size_t *ret_count)
 {
 	struct vfio_pci_hot_reset_info head = {.argsz = sizeof(head)};
 
@@ -173,8 +178,8 @@ int pp_vfio_hot_reset_set(struct pp_vfio_device *device, struct pp_vfio_dependen
 	return 0;
 }
 
-static int set_irqs(struct pp_vfio_device *device, unsigned index, uint32_t flags, const int32_t *data,
-	unsigned count)
+static int set_irqs(struct pp_vfio_device *device, unsigned index, uint32_t flags,
+	const int32_t *data, unsigned count)
 {
 	union {
 		struct vfio_irq_set set;
@@ -192,13 +197,16 @@ int pp_vfio_interrupt_set(struct pp_vfio_device *device, unsigned index, int eve
 	int32_t fd = eventfd;
 
 	if (eventfd < 0)
-		return set_irqs(device, index, VFIO_IRQ_SET_DATA_NONE | VFIO_IRQ_SET_ACTION_TRIGGER, NULL, 0);
-	return set_irqs(device, index, VFIO_IRQ_SET_DATA_EVENTFD | VFIO_IRQ_SET_ACTION_TRIGGER, &fd, 1);
+		return set_irqs(device, index, VFIO_IRQ_SET_DATA_NONE | VFIO_IRQ_SET_ACTION_TRIGGER,
+			NULL, 0);
+	return set_irqs(
+		device, index, VFIO_IRQ_SET_DATA_EVENTFD | VFIO_IRQ_SET_ACTION_TRIGGER, &fd, 1);
 }
 
 int pp_vfio_interrupt_trigger(struct pp_vfio_device *device, unsigned index)
 {
-	return set_irqs(device, index, VFIO_IRQ_SET_DATA_NONE | VFIO_IRQ_SET_ACTION_TRIGGER, NULL, 1);
+	return set_irqs(
+		device, index, VFIO_IRQ_SET_DATA_NONE | VFIO_IRQ_SET_ACTION_TRIGGER, NULL, 1);
 }
 
 int pp_vfio_interrupt_mask(struct pp_vfio_device *device, bool masked)

@@ -30,13 +30,14 @@ enum {
 };
 
 /* mov eax,[ebx]; mov [0x4000],eax; out 0x10,al */
-static const uint8_t code_read[] = {0x8b, 0x03, 0xa3, 0x00, 0x40, 0x00, 0x00, 0xe6, PORT_DONE, 0xf4};
+static const uint8_t code_read[] = {
+	0x8b, 0x03, 0xa3, 0x00, 0x40, 0x00, 0x00, 0xe6, PORT_DONE, 0xf4};
 /* mov dword [0xfee000f0],0x1ff (local APIC on); out 0x10,al; sti; hlt; jmp to hlt */
 static const uint8_t code_arm[] = {0xc7, 0x05, 0xf0, 0x00, 0xe0, 0xfe, 0xff, 0x01, 0x00, 0x00, 0xe6,
 	PORT_DONE, 0xfb, 0xf4, 0xeb, 0xfd};
 /* inc dword [0x4004]; mov dword [0xfee000b0],0 (end of interrupt); out 0x11,al; iret */
-static const uint8_t code_handler[] = {0xff, 0x05, 0x04, 0x40, 0x00, 0x00, 0xc7, 0x05, 0xb0, 0x00, 0xe0,
-	0xfe, 0x00, 0x00, 0x00, 0x00, 0xe6, PORT_INTERRUPT, 0xcf};
+static const uint8_t code_handler[] = {0xff, 0x05, 0x04, 0x40, 0x00, 0x00, 0xc7, 0x05, 0xb0, 0x00,
+	0xe0, 0xfe, 0x00, 0x00, 0x00, 0x00, 0xe6, PORT_INTERRUPT, 0xcf};
 
 static void lay_out(uint8_t *memory)
 {
@@ -102,7 +103,8 @@ static int set_up(struct pp_microguest *guest, const char **what)
 	if (guest->vm < 0)
 		return -errno;
 	*what = "giving it an interrupt controller";
-	if (ioctl(guest->vm, KVM_SET_TSS_ADDR, 0xfffbd000) < 0 || ioctl(guest->vm, KVM_CREATE_IRQCHIP) < 0)
+	if (ioctl(guest->vm, KVM_SET_TSS_ADDR, 0xfffbd000) < 0 ||
+		ioctl(guest->vm, KVM_CREATE_IRQCHIP) < 0)
 		return -errno;
 	*what = "giving it memory";
 	void *memory = mmap(NULL, PP_MICROGUEST_MEMORY, PROT_READ | PROT_WRITE,
@@ -163,22 +165,23 @@ static int start_at(struct pp_microguest *guest, uint32_t address, uint32_t ebx)
 }
 
 /* A timer whose signal is blocked but for the vCPU: KVM_RUN then returns EINTR, no handler runs. */
-static int deadline_open(struct pp_microguest *guest, int signal, int deadline_ms, timer_t *ret_timer)
+static int deadline_open(
+	struct pp_microguest *guest, int signal, int deadline_ms, timer_t *ret_timer)
 {
 	struct sigevent event = {.sigev_notify = SIGEV_SIGNAL, .sigev_signo = signal};
 	struct itimerspec when = {.it_value = {deadline_ms / 1000, deadline_ms % 1000 * 1000000L}};
-	struct {
+	union {
 		struct kvm_signal_mask head;
-		uint64_t mask;
-	} mask = {.head.len = 8};
+		uint8_t room[sizeof(struct kvm_signal_mask) + sizeof(uint64_t)];
+	} mask = {.head.len = sizeof(uint64_t)};
+	uint64_t blocked = ~(1ull << (signal - 1));
 	sigset_t set;
 
 	sigemptyset(&set);
 	sigaddset(&set, signal);
 	if (sigprocmask(SIG_BLOCK, &set, NULL) < 0)
 		return -errno;
-	mask.mask = ~(1ull << (signal - 1));
-	memcpy(mask.head.sigset, &mask.mask, 8);
+	memcpy(mask.room + offsetof(struct kvm_signal_mask, sigset), &blocked, sizeof(blocked));
 	if (ioctl(guest->vcpu, KVM_SET_SIGNAL_MASK, &mask.head) < 0)
 		return -errno;
 	if (timer_create(CLOCK_MONOTONIC, &event, ret_timer) < 0)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* A guest of a few dozen bytes of machine code: one vCPU that reads a register of a device through a BAR
- * mapped as its memory, and takes the device's interrupt. x86-64; elsewhere _open says -EOPNOTSUPP. */
+/* A guest of a few dozen bytes of machine code: one vCPU that reads a register of a device through
+ * a BAR mapped as its memory, and takes the device's interrupt. x86-64; elsewhere _open says
+ * -EOPNOTSUPP. */
 #ifndef LIB_VFIO_MICROGUEST_H
 #define LIB_VFIO_MICROGUEST_H
 
@@ -18,22 +19,26 @@ struct pp_microguest {
 	int kvm, vm, vcpu; /* descriptors, -1 */
 	struct kvm_run *run;
 	size_t run_size;
-	uint8_t *memory;   /* PP_MICROGUEST_MEMORY bytes */
+	uint8_t *memory; /* PP_MICROGUEST_MEMORY bytes */
 	unsigned n_slots;
 	unsigned mmio_exits; /* accesses that did not go through a mapping */
 };
-#define PP_MICROGUEST_INIT {.kvm = -1, .vm = -1, .vcpu = -1}
+#define PP_MICROGUEST_INIT                                                                         \
+	{                                                                                          \
+		.kvm = -1, .vm = -1, .vcpu = -1                                                    \
+	}
 
 int pp_microguest_open(struct pp_microguest *guest, struct pp_error *error);
 void pp_microguest_close(struct pp_microguest *guest);
 
-/* Puts a page of a BAR into the guest and lets it read four bytes at OFFSET in it. -EREMOTEIO when the
- * read left the guest instead of going through the mapping. */
+/* Puts a page of a BAR into the guest and lets it read four bytes at OFFSET in it. -EREMOTEIO when
+ * the read left the guest instead of going through the mapping. */
 int pp_microguest_read(struct pp_microguest *guest, void *page, size_t size, uint32_t offset,
 	int deadline_ms, uint32_t *ret_value);
 /* An eventfd that becomes a message-signalled interrupt of the guest. */
 int pp_microguest_interrupt(struct pp_microguest *guest, int eventfd);
-/* Lets the guest enable its interrupts; then waits until its handler ran. *ret_count: how often so far. */
+/* Lets the guest enable its interrupts; then waits until its handler ran. *ret_count: how often so
+ * far. */
 int pp_microguest_arm(struct pp_microguest *guest, int deadline_ms);
 int pp_microguest_wait(struct pp_microguest *guest, int deadline_ms, uint32_t *ret_count);
 

@@ -12,7 +12,8 @@ enum {
 	REG_ASQ = 0x28,
 	REG_ACQ = 0x30,
 	REG_DOORBELL = 0x1000,
-	CC_ENABLE = 1 | 6 << 16 | 4 << 20, /* NVM commands, 4 KiB pages, entries of 64 and 16 bytes */
+	CC_ENABLE =
+		1 | 6 << 16 | 4 << 20, /* NVM commands, 4 KiB pages, entries of 64 and 16 bytes */
 	CSTS_READY = 1,
 	CSTS_FATAL = 2,
 	ENTRIES = 4,

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* An NVMe controller brought up from user space, as far as one Identify: its own DMA into guest memory,
- * its own interrupt. Registers: NVM Express Base Specification 1.4, section 3.1. */
+/* An NVMe controller brought up from user space, as far as one Identify: its own DMA into guest
+ * memory, its own interrupt. Registers: NVM Express Base Specification 1.4, section 3.1. */
 #ifndef LIB_VFIO_NVME_H
 #define LIB_VFIO_NVME_H
 
@@ -10,9 +10,9 @@
 struct pp_nvme {
 	volatile uint8_t *registers; /* BAR 0, mapped */
 	size_t size;
-	uint8_t *memory;   /* that the device reaches by DMA; at least 3 pages from OFFSET on */
-	uint32_t offset;   /* of the first page that may be used, and its address for the device */
-	int deadline_ms;   /* of each change of state */
+	uint8_t *memory; /* that the device reaches by DMA; at least 3 pages from OFFSET on */
+	uint32_t offset; /* of the first page that may be used, and its address for the device */
+	int deadline_ms; /* of each change of state */
 };
 struct pp_nvme_identity {
 	uint16_t vendor;

@@ -14,12 +14,13 @@ static int group_status(struct pp_vfio *vfio, enum pp_vfio_stage *stage, struct 
 
 	*stage = PP_VFIO_VIABLE;
 	if (ioctl(vfio->group, VFIO_GROUP_GET_STATUS, &status) < 0)
-		return pp_error_errno(error, -errno, "asking for the status of IOMMU group %d",
-			vfio->number);
+		return pp_error_errno(
+			error, -errno, "asking for the status of IOMMU group %d", vfio->number);
 	if (status.flags & VFIO_GROUP_FLAGS_VIABLE)
 		return 0;
 	return pp_error_set(error, PP_STATUS_NOT_READY, -EPERM,
-		"IOMMU group %d is not viable: a member of it is with a driver of the host", vfio->number);
+		"IOMMU group %d is not viable: a member of it is with a driver of the host",
+		vfio->number);
 }
 
 /* The kernel's answers grow by what does not fit in the struct: asked for the size first. */
@@ -57,7 +58,8 @@ static int take_ranges(struct pp_vfio *vfio, const struct vfio_info_cap_header *
 {
 	const struct vfio_iommu_type1_info_cap_iova_range *cap = (const void *)header;
 
-	if (room < sizeof(*cap) || cap->nr_iovas > (room - sizeof(*cap)) / sizeof(cap->iova_ranges[0]))
+	if (room < sizeof(*cap) ||
+		cap->nr_iovas > (room - sizeof(*cap)) / sizeof(cap->iova_ranges[0]))
 		return -EBADMSG;
 	free(vfio->ranges);
 	vfio->ranges = calloc(cap->nr_iovas ? cap->nr_iovas : 1, sizeof(*vfio->ranges));
@@ -74,8 +76,8 @@ static int take_ranges(struct pp_vfio *vfio, const struct vfio_info_cap_header *
 static int iommu_info(struct pp_vfio *vfio)
 {
 	PP_FREE void *memory = NULL;
-	int r = grown_info(vfio->container, VFIO_IOMMU_GET_INFO, sizeof(struct vfio_iommu_type1_info),
-		&memory);
+	int r = grown_info(vfio->container, VFIO_IOMMU_GET_INFO,
+		sizeof(struct vfio_iommu_type1_info), &memory);
 	if (r < 0)
 		return r;
 
@@ -86,7 +88,8 @@ static int iommu_info(struct pp_vfio *vfio)
 	for (unsigned hops = 0; next && hops < 16; hops++) {
 		if (next + sizeof(struct vfio_info_cap_header) > info->argsz)
 			return -EBADMSG;
-		const struct vfio_info_cap_header *header = (const void *)((const char *)memory + next);
+		const struct vfio_info_cap_header *header =
+			(const void *)((const char *)memory + next);
 		size_t room = info->argsz - next;
 		if (header->id == VFIO_IOMMU_TYPE1_INFO_CAP_IOVA_RANGE) {
 			r = take_ranges(vfio, header, room);
@@ -94,7 +97,8 @@ static int iommu_info(struct pp_vfio *vfio)
 				return r;
 		} else if (header->id == VFIO_IOMMU_TYPE1_INFO_DMA_AVAIL &&
 			   room >= sizeof(struct vfio_iommu_type1_info_dma_avail)) {
-			vfio->dma_avail = ((const struct vfio_iommu_type1_info_dma_avail *)header)->avail;
+			vfio->dma_avail =
+				((const struct vfio_iommu_type1_info_dma_avail *)header)->avail;
 		}
 		next = header->next;
 	}
@@ -119,25 +123,26 @@ static int open_stages(struct pp_vfio *vfio, enum pp_vfio_stage *stage, struct p
 		return r;
 	*stage = PP_VFIO_CONTAINER;
 	if (ioctl(vfio->group, VFIO_GROUP_SET_CONTAINER, &vfio->container) < 0)
-		return pp_error_errno(error, -errno, "putting IOMMU group %d into a container",
-			vfio->number);
+		return pp_error_errno(
+			error, -errno, "putting IOMMU group %d into a container", vfio->number);
 	*stage = PP_VFIO_IOMMU;
 	vfio->iommu_type = ioctl(vfio->container, VFIO_CHECK_EXTENSION, VFIO_TYPE1v2_IOMMU) > 0
 				   ? VFIO_TYPE1v2_IOMMU
 				   : VFIO_TYPE1_IOMMU;
 	if (ioctl(vfio->container, VFIO_SET_IOMMU, vfio->iommu_type) < 0)
-		return pp_error_errno(error, -errno, "giving the container of IOMMU group %d its IOMMU",
-			vfio->number);
+		return pp_error_errno(error, -errno,
+			"giving the container of IOMMU group %d its IOMMU", vfio->number);
 	*stage = PP_VFIO_INFO;
 	r = iommu_info(vfio);
 	if (r < 0)
-		return pp_error_errno(error, r, "asking what the IOMMU of group %d can do",
-			vfio->number);
+		return pp_error_errno(
+			error, r, "asking what the IOMMU of group %d can do", vfio->number);
 	*stage = PP_VFIO_READY;
 	return 0;
 }
 
-int pp_vfio_open(int group, struct pp_vfio *vfio, enum pp_vfio_stage *ret_stage, struct pp_error *error)
+int pp_vfio_open(
+	int group, struct pp_vfio *vfio, enum pp_vfio_stage *ret_stage, struct pp_error *error)
 {
 	struct pp_vfio opened = PP_VFIO_INIT;
 
@@ -173,7 +178,8 @@ int pp_vfio_map(struct pp_vfio *vfio, void *memory, uint64_t size, uint64_t addr
 
 int pp_vfio_unmap(struct pp_vfio *vfio, uint64_t size, uint64_t address)
 {
-	struct vfio_iommu_type1_dma_unmap unmap = {.argsz = sizeof(unmap), .iova = address, .size = size};
+	struct vfio_iommu_type1_dma_unmap unmap = {
+		.argsz = sizeof(unmap), .iova = address, .size = size};
 
 	return ioctl(vfio->container, VFIO_IOMMU_UNMAP_DMA, &unmap) < 0 ? -errno : 0;
 }
