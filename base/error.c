@@ -77,7 +77,8 @@ int pp_error_wrap(struct pp_error *error, const char *format, ...)
 		return -EIO;
 	char old[sizeof(error->text)];
 	memcpy(old, error->text, sizeof(old));
-	char prefix[sizeof(error->text)];
+	/* The cause stands at the end; a long prefix must not push it out. */
+	char prefix[sizeof(error->text) / 4];
 	va_list args;
 	va_start(args, format);
 	put(prefix, sizeof(prefix), format, args);

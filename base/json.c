@@ -184,11 +184,50 @@ static int parse_error(struct pp_error *error, const char *text, size_t at, cons
 		"JSON is not valid at line %zu, column %zu: %s", line, column, why);
 }
 
-/* What json-c lets pass though JSON (RFC 8259) does not: NaN and Infinity, comments, bare control
- * characters and other words. Only the letters outside of strings need a look. */
-static const char *find_lax(const char *text, size_t length, size_t *ret_at)
+/* The length of the number at the start of TEXT, 0 where it is none. */
+static size_t number_length(const char *text, size_t length)
+{
+	static const char digits[] = "0123456789";
+	/* The text is not always followed by a NUL. */
+	char number[128];
+	size_t n = length < sizeof(number) - 1 ? length : sizeof(number) - 1;
+	memcpy(number, text, n);
+	number[n] = '\0';
+	const char *at = number + (number[0] == '-');
+	size_t whole = strspn(at, digits);
+	if (whole == 0 || (whole > 1 && at[0] == '0'))
+		return 0;
+	at += whole;
+	if (*at == '.') {
+		size_t part = strspn(at + 1, digits);
+		if (part == 0)
+			return 0;
+		at += 1 + part;
+	}
+	if (*at == 'e' || *at == 'E') {
+		at += 1 + (at[1] == '+' || at[1] == '-');
+		size_t part = strspn(at, digits);
+		if (part == 0)
+			return 0;
+		at += part;
+	}
+	return *at || n == length ? (size_t)(at - number) : 0;
+}
+
+/* The length of a true, false, null or number at the start of TEXT, 0 where there is none. */
+static size_t scalar_length(const char *text, size_t length)
 {
 	static const char *const words[] = {"true", "false", "null"};
+	for (size_t i = 0; i < PP_COUNT(words); i++)
+		if (length >= strlen(words[i]) && memcmp(text, words[i], strlen(words[i])) == 0)
+			return strlen(words[i]);
+	return number_length(text, length);
+}
+
+/* What json-c lets pass though JSON (RFC 8259) does not: NaN and Infinity, "1.", comments, bare
+ * control characters, any case of words. */
+static const char *find_lax(const char *text, size_t length, size_t *ret_at)
+{
 	bool in_string = false;
 	for (size_t i = 0; i < length; i++) {
 		unsigned char c = (unsigned char)text[i];
@@ -202,18 +241,11 @@ static const char *find_lax(const char *text, size_t length, size_t *ret_at)
 			continue;
 		}
 		in_string = c == '"';
-		if (c == '/' || c == '\'' || c == '\0')
-			return "unexpected character";
-		bool number = i > 0 && strchr("0123456789.", text[i - 1]) && (c == 'e' || c == 'E');
-		if (number || !((c | 0x20) >= 'a' && (c | 0x20) <= 'z'))
+		if (c != '\0' && strchr("\" \t\r\n{}[]:,", c))
 			continue;
-		size_t n = 0;
-		for (size_t w = 0; w < PP_COUNT(words) && n == 0; w++)
-			if (length - i >= strlen(words[w]) &&
-				memcmp(text + i, words[w], strlen(words[w])) == 0)
-				n = strlen(words[w]);
+		size_t n = scalar_length(text + i, length - i);
 		if (n == 0)
-			return "unexpected word";
+			return "unexpected character";
 		i += n - 1;
 	}
 	return NULL;
@@ -271,6 +303,7 @@ char *pp_json_print(const struct pp_json *value, bool pretty)
 struct pp_json_stream {
 	struct pp_buffer buffer;
 	size_t max;
+	size_t start;   /* where the value begins */
 	size_t scanned; /* bytes of the buffer that were looked at */
 	size_t depth;
 	bool in_string, escaped, started;
@@ -303,7 +336,7 @@ static void stream_drop(struct pp_json_stream *stream)
 	struct pp_buffer *buffer = &stream->buffer;
 	memmove(buffer->data, buffer->data + stream->scanned, buffer->length - stream->scanned + 1);
 	buffer->length -= stream->scanned;
-	stream->scanned = 0;
+	stream->start = stream->scanned = 0;
 	stream->depth = 0;
 	stream->started = stream->in_string = stream->escaped = false;
 }
@@ -340,10 +373,12 @@ int pp_json_stream_next(struct pp_json_stream *stream, struct pp_json **ret_valu
 		char c = buffer->data[stream->scanned];
 		bool blank = c == ' ' || c == '\n' || c == '\r' || c == '\t';
 		stream->scanned++;
-		if (!stream->started && blank)
+		if (!stream->started && blank) {
+			stream->start = stream->scanned;
 			continue;
+		}
 		int r = stream_byte(stream, c);
-		if (r == 0 && stream->scanned > stream->max)
+		if (r == 0 && stream->scanned - stream->start > stream->max)
 			r = -EFBIG;
 		if (r == 0)
 			continue;
@@ -356,6 +391,8 @@ int pp_json_stream_next(struct pp_json_stream *stream, struct pp_json **ret_valu
 		*ret_value = value;
 		return 1;
 	}
+	if (stream->scanned > 0 && !stream->started)
+		stream_drop(stream); /* blanks between values must not pile up */
 	*ret_value = NULL;
 	return 0;
 }

@@ -428,6 +428,8 @@ static int walk(const struct pp_tree_text *text, const struct pp_tree_node *at, 
 		}
 		at = next;
 	}
+	if (at->type != 'd' && at->type != '!' && pp_text_ends(path, "/"))
+		return -ENOTDIR;
 	*ret_node = at;
 	return 0;
 }
