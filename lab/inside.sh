@@ -35,21 +35,24 @@ lab_find() {
 	return 0
 }
 
-# lab_drivers: loads the modules of all hardware present, as a distribution's coldplug does, and waits
-# until the devices that this kind of hardware promises are there
+# lab_drivers: loads the modules of the hardware present, as a distribution's coldplug does, and waits
+# until the devices that this kind of hardware promises are there. (Not those of the processor but
+# kvm-amd: a dozen ciphers take seconds to load.)
 lab_drivers() {
-	local known='' all path
-	for _ in 1 2 3 4; do # a driver brings new devices: controller, bus, disk
-		all=$(cat /sys/devices/system/cpu/modalias $(find /sys/devices -path '*/pci*' -name modalias) | sort -u)
-		[ "$all" != "$known" ] || break
-		known=$all
-		# shellcheck disable=SC2046
-		modprobe -qab $(echo "$all" | grep -v '^acpi') 2>/dev/null || true
-		udevadm settle -t 0 2>/dev/null || true
+	local -A seen=()
+	local file alias path new=(kvm-amd)
+	while [ ${#new[@]} -gt 0 ]; do # a driver brings new devices: controller, bus, disk
+		modprobe -qab "${new[@]}" || true
+		new=()
+		for file in /sys/bus/{pci,usb,scsi,virtio,hid}/devices/*/modalias; do
+			read -r alias 2>/dev/null <"$file" || continue
+			[ -n "${seen[$alias]:-}" ] || new+=("$alias")
+			seen[$alias]=1
+		done
 	done
-	set -f # the names are patterns for compgen
+	set -f # the paths are patterns, for compgen
 	for path in ${LAB_EXPECT:-}; do
-		lab_wait 20 compgen -G "$path" || echo "lab: $path did not appear" >&2
+		lab_wait 30 compgen -G "$path" || echo "lab: $path did not appear" >&2
 	done
 	set +f
 }
