@@ -105,8 +105,7 @@ struct pp_rebar {
 	unsigned current; /* the n of its size now */
 };
 struct pp_health {
-	unsigned irq;                /* its line interrupt, 0: none */
-	const char *irq_users;       /* who has that line, "uhci_hcd:usb2, ahci"; NULL: nobody */
+	unsigned irq;                /* its line interrupt (or first message), 0: none */
 	uint64_t aer_fatal, aer_nonfatal; /* errors counted since it was found */
 	const char *aer;             /* the lines that counted, NULL: none */
 	const char *runtime_status;  /* "active", "suspended"; NULL: not said */

@@ -64,6 +64,13 @@ bool pp_check_has_iommu(const struct pp_host *host);
 /* A word of the kernel's command line: "intel_iommu=off"; NULL where it is not there. The text is
  * the word as it stands there. PREFIX may end in "=". */
 const char *pp_check_parameter(struct pp_check_run *run, const char *prefix);
+bool pp_device_same_slot(
+	const struct pp_device *a, const struct pp_device *b); /* two functions of one */
+bool pp_device_is_igd(const struct pp_device *device);         /* Intel's graphics at 00:02.0 */
+const char *pp_check_size(struct pp_check_run *run, uint64_t bytes); /* "1.5 GiB" */
+unsigned pp_check_kernel(const struct pp_host *host); /* 6012 for 6.12, 0: not known */
+bool pp_check_word(
+	const char *list, const char *word); /* a list with blanks or commas; may be NULL */
 bool pp_device_is_display(const struct pp_device *device);
 const char *pp_device_words(
 	struct pp_check_run *run, const struct pp_device *device); /* address and driver */

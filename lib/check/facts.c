@@ -64,3 +64,50 @@ const char *pp_device_words(struct pp_check_run *run, const struct pp_device *de
 		run->failed = true;
 	return text;
 }
+
+const char *pp_check_size(struct pp_check_run *run, uint64_t bytes)
+{
+	static const char *const units[] = {"B", "KiB", "MiB", "GiB", "TiB", "PiB"};
+	double value = (double)bytes;
+	size_t unit = 0;
+
+	while (value >= 1024 && unit + 1 < PP_COUNT(units)) {
+		value /= 1024;
+		unit++;
+	}
+	bool whole = value - (double)(uint64_t)value < 0.05;
+	const char *text = whole ? pp_arena_printf(run->arena, "%.0f %s", value, units[unit])
+				 : pp_arena_printf(run->arena, "%.1f %s", value, units[unit]);
+	if (!text)
+		run->failed = true;
+	return text;
+}
+
+unsigned pp_check_kernel(const struct pp_host *host)
+{
+	const char *at = host->kernel ? host->kernel->release : NULL;
+	uint64_t major, minor;
+
+	if (!at || pp_parse_prefix(at, 10, 999, &major, &at) < 0 || *at != '.' ||
+		pp_parse_prefix(at + 1, 10, 999, &minor, &at) < 0)
+		return 0;
+	return (unsigned)(major * 1000 + minor);
+}
+
+bool pp_check_word(const char *list, const char *word)
+{
+	const char *at;
+	size_t length, n = strlen(word);
+
+	while (list && pp_text_word(&list, " ,\t\n", &at, &length)) {
+		if (length == n && strncmp(at, word, n) == 0)
+			return true;
+	}
+	return false;
+}
+
+bool pp_device_same_slot(const struct pp_device *a, const struct pp_device *b)
+{
+	return a != b && a->address.domain == b->address.domain &&
+	       a->address.bus == b->address.bus && a->address.slot == b->address.slot;
+}

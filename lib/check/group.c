@@ -2,6 +2,7 @@
 /* The IOMMU group of a device: is there one, and is everything in it out of the host's hands? */
 #include "lib/check/subjects.h"
 #include "base/parse.h"
+#include <inttypes.h>
 #include <string.h>
 
 void pp_check_group_none(struct pp_check_run *run)
@@ -79,4 +80,160 @@ void pp_check_group_not_viable(struct pp_check_run *run)
 		"does not need them, pcipass nodedev-detach %s --driver pci-stub",
 		device->name, addresses ? addresses : "");
 	pp_finding_can_do(run);
+}
+
+/* What has to go to VFIO or lose its driver with it, and what may stay as it is. */
+void pp_check_takes_along(struct pp_check_run *run)
+{
+	const struct pp_device *device = run->device;
+	const struct pp_group *group =
+		device->group >= 0 ? pp_host_group(run->host, device->group) : NULL;
+	const char *must = NULL, *may = NULL, *slot = NULL;
+
+	if (!pp_check_to_vfio(run) || device->header != PP_HEADER_ENDPOINT)
+		return;
+	for (size_t i = 0; group && i < group->n_devices; i++) {
+		const struct pp_device *member = group->devices[i];
+
+		if (in_the_way(run, member))
+			must = pp_check_join(run, must, "%s", pp_device_words(run, member));
+		else if (!pp_check_goes(run, member) && member->header == PP_HEADER_ENDPOINT)
+			may = pp_check_join(run, may, "%s (%s)", member->name,
+				member->driver ? member->driver : "no driver");
+	}
+	for (size_t i = 0; i < run->host->n_devices; i++) {
+		const struct pp_device *other = &run->host->devices[i];
+
+		if (pp_device_same_slot(device, other) && other->group != device->group &&
+			!pp_check_goes(run, other))
+			slot = pp_check_join(run, slot, "%s", pp_device_words(run, other));
+	}
+	if (!must && !may && !slot)
+		return;
+	pp_finding_add(run, PP_NOTE, "%s%s%s%s%s%s%s", must ? "the host loses with it " : "",
+		must ? must : "", must && (may || slot) ? "; " : "",
+		may ? "of its group may stay as they are: " : "", may ? may : "",
+		may && slot ? "; " : "",
+		slot ? pp_check_join(
+			       run, NULL, "of the same card, in groups of their own: %s", slot)
+		     : "");
+	pp_finding_evidence(run, "/sys/kernel/iommu_groups/%d/devices: %zu", device->group,
+		group ? group->n_devices : 0);
+}
+
+static bool is_port(const struct pp_device *device)
+{
+	uint8_t type = device->capabilities.express_type;
+
+	return device->capabilities.express && (type == 4 || type == 6);
+}
+
+/* Source validation, request and completion redirection, upstream forwarding. */
+static bool keeps_apart(const struct pp_device *port)
+{
+	const uint16_t wanted = 0x1 | 0x4 | 0x8 | 0x10;
+
+	return port->capabilities.acs &&
+	       (port->capabilities.acs_control & wanted) == (port->capabilities.acs_cap & wanted);
+}
+
+static size_t slots_of(const struct pp_group *group)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < group->n_devices; i++) {
+		bool seen = group->devices[i]->header != PP_HEADER_ENDPOINT;
+
+		for (size_t j = 0; j < i && !seen; j++)
+			seen = group->devices[j]->header == PP_HEADER_ENDPOINT &&
+			       pp_device_same_slot(group->devices[i], group->devices[j]);
+		count += !seen;
+	}
+	return count;
+}
+
+static void name_port(struct pp_check_run *run, const struct pp_group *group, const char *groups)
+{
+	for (const struct pp_device *port = run->device->parent; port; port = port->parent) {
+		if (!is_port(port) || !port->capabilities.read || keeps_apart(port))
+			continue;
+		pp_finding_add(run, PP_NOTE,
+			"IOMMU group %d spans %s, for port %s does not keep the devices below it "
+			"apart (%s)",
+			group->number, groups, port->name,
+			port->capabilities.acs ? "its ACS is not on" : "it has no ACS");
+		pp_finding_evidence(run,
+			"/sys/bus/pci/devices/%s/config: ACS capability at %#x, control %#x",
+			port->name, port->capabilities.acs, port->capabilities.acs_control);
+		pp_finding_remedy(run, "use a slot of another port; switch on \"ACS\" in the "
+				       "firmware's setup; or pass "
+				       "the whole group. pcie_acs_override= gives no isolation");
+		return;
+	}
+}
+
+void pp_check_no_acs(struct pp_check_run *run)
+{
+	const struct pp_device *device = run->device;
+	const struct pp_group *group =
+		device->group >= 0 ? pp_host_group(run->host, device->group) : NULL;
+	size_t slots = group ? slots_of(group) : 0;
+
+	if (slots > 1)
+		name_port(run, group, pp_check_join(run, NULL, "%zu slots", slots));
+}
+
+void pp_check_behind_bridge(struct pp_check_run *run)
+{
+	const struct pp_device *device = run->device;
+
+	for (const struct pp_device *bridge = device->parent; bridge; bridge = bridge->parent) {
+		const struct pp_capabilities *capabilities = &bridge->capabilities;
+
+		if (!capabilities->read ||
+			(capabilities->express && capabilities->express_type != 7))
+			continue;
+		pp_finding_add(run, PP_NOTE,
+			"it is on a conventional bus behind bridge %s: everything there speaks "
+			"with one "
+			"voice, goes together and is reset together",
+			bridge->name);
+		pp_finding_evidence(run, "/sys/bus/pci/devices/%s/config: %s", bridge->name,
+			capabilities->express ? "PCI Express to PCI bridge"
+					      : "a bridge without PCI Express");
+		pp_finding_remedy(run,
+			"give all devices of that bus to one guest, or use a PCI Express "
+			"slot");
+		return;
+	}
+}
+
+/* Memory that the firmware wants reachable by the device at its own address (RMRR, unity map). */
+void pp_check_reserved_direct(struct pp_check_run *run)
+{
+	const struct pp_device *device = run->device;
+	const struct pp_group *group =
+		device->group >= 0 ? pp_host_group(run->host, device->group) : NULL;
+
+	if (!group || !pp_check_to_vfio(run))
+		return;
+	for (size_t i = 0; i < group->n_regions; i++) {
+		const struct pp_reserved_region *region = &group->regions[i];
+
+		if (!pp_text_is(region->type, "direct"))
+			continue;
+		pp_finding_add(run, PP_FAIL,
+			"the firmware keeps memory for it at 0x%" PRIx64 "-0x%" PRIx64
+			" (RMRR), so the kernel does not let it go to a guest",
+			region->start, region->end);
+		pp_finding_evidence(run,
+			"/sys/kernel/iommu_groups/%d/reserved_regions: 0x%016" PRIx64
+			" 0x%016" PRIx64 " direct",
+			group->number, region->start, region->end);
+		pp_finding_remedy(run,
+			"HP: switch off shared memory for that slot (conrep); others: another "
+			"slot, newer "
+			"firmware; a kernel patched with relax_rmrr only as the last resort");
+		return;
+	}
 }

@@ -99,6 +99,15 @@ static void run_gates(struct pp_check_run *run)
 	run->n_items = kept;
 }
 
+static void run_devices(struct pp_check_run *run)
+{
+	for (size_t i = 0; i < run->n_devices; i++) {
+		run->device = run->devices[i];
+		run_scope(run, "device", PP_GATE_NONE);
+	}
+	run->device = NULL;
+}
+
 int pp_check_devices(const struct pp_host *host, const struct pp_device *const *devices,
 	size_t n_devices, const struct pp_check_options *options, struct pp_findings **ret_findings,
 	struct pp_error *error)
@@ -111,9 +120,48 @@ int pp_check_devices(const struct pp_host *host, const struct pp_device *const *
 	if (pp_check_run_init(&run, host, options) < 0 || expand(&run, devices, n_devices) < 0)
 		return pp_error_oom(error);
 	run_gates(&run);
-	for (size_t i = 0; i < run.n_devices; i++) {
-		run.device = run.devices[i];
-		run_scope(&run, "device", PP_GATE_NONE);
+	run_devices(&run);
+	return finish(&run, ret_findings, error);
+}
+
+/* The devices of the guest that are there; with the guest's own name among the options. */
+static int guest_run_init(struct pp_check_run *run, const struct pp_host *host,
+	const struct pp_guest_facts *guest, const struct pp_check_options *options)
+{
+	if (pp_check_run_init(run, host, options) < 0)
+		return -ENOMEM;
+	struct pp_check_options *own = pp_arena_alloc(run->arena, sizeof(*own));
+	const struct pp_device **devices =
+		pp_arena_array(run->arena, guest->n_hostdevs + 1, sizeof(*devices));
+	size_t count = 0;
+
+	if (!own || !devices)
+		return -ENOMEM;
+	*own = *run->options;
+	own->guest = guest->name;
+	run->options = own;
+	run->guest = guest;
+	for (size_t i = 0; i < guest->n_hostdevs; i++) {
+		if (guest->hostdevs[i].device)
+			devices[count++] = guest->hostdevs[i].device;
 	}
+	return expand(run, devices, count);
+}
+
+int pp_check_guest(const struct pp_host *host, const struct pp_guest_facts *guest,
+	const struct pp_check_options *options, struct pp_findings **ret_findings,
+	struct pp_error *error)
+{
+	PP_CHECK_RUN struct pp_check_run run = {0};
+	int r = guest->n_hostdevs ? deep_enough(host, NEEDS_DEVICES, error) : 0;
+
+	if (r < 0)
+		return r;
+	if (guest_run_init(&run, host, guest, options) < 0)
+		return pp_error_oom(error);
+	if (guest->n_hostdevs)
+		run_gates(&run);
+	run_devices(&run);
+	run_scope(&run, "guest", PP_GATE_NONE);
 	return finish(&run, ret_findings, error);
 }
