@@ -17,7 +17,7 @@ static bool has_word(const char *text, size_t length, const char *wanted)
 {
 	const char *word, *at = text;
 	size_t size;
-	while (pp_text_word(&at, " \t", &word, &size) && word < text + length)
+	while (pp_text_word(&at, " \t\n", &word, &size) && word < text + length)
 		if (size == strlen(wanted) && strncmp(word, wanted, size) == 0)
 			return true;
 	return false;
