@@ -28,7 +28,7 @@ static unsigned bar_flags(uint64_t start, uint64_t resource)
 	return flags;
 }
 
-static bool parse_line(const char **cursor, struct pp_bar *ret_bar)
+bool pp_bar_line(const char **cursor, struct pp_bar *ret_bar)
 {
 	uint64_t values[3];
 	const char *at = *cursor;
@@ -56,7 +56,7 @@ void pp_bars_parse(const char *text, struct pp_device *device)
 {
 	for (size_t line = 0; line <= ROM_LINE && *text; line++) {
 		struct pp_bar bar;
-		if (!parse_line(&text, &bar))
+		if (!pp_bar_line(&text, &bar))
 			return;
 		if (line == ROM_LINE)
 			device->rom = bar;

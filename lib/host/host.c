@@ -8,6 +8,20 @@ struct owned_host {
 	struct pp_arena *arena;
 };
 
+static int read_for_checks(struct pp_reader *reader)
+{
+	int r = pp_health_read(reader);
+	if (r == 0)
+		r = pp_settings_read(reader);
+	if (r == 0)
+		r = pp_tools_read(reader);
+	if (r == 0)
+		r = pp_numa_read(reader);
+	if (r == 0)
+		r = pp_log_read(reader);
+	return r;
+}
+
 static int read_depths(struct pp_reader *reader)
 {
 	int r = 0;
@@ -23,9 +37,13 @@ static int read_depths(struct pp_reader *reader)
 			r = pp_iommu_read(reader);
 		if (r == 0)
 			r = pp_memory_read(reader);
+		if (r == 0)
+			r = pp_caller_read(reader);
 	}
 	if (r == 0 && reader->depth & PP_READ_USES)
 		r = pp_uses_read(reader);
+	if (r == 0 && reader->depth & PP_READ_CHECKS)
+		r = read_for_checks(reader);
 	return r;
 }
 
@@ -64,8 +82,14 @@ int pp_host_read(struct pp_context *context, unsigned depth, struct pp_host **re
 		.iommu = reader.iommu,
 		.kernel = reader.kernel,
 		.memory = reader.memory,
+		.caller = reader.caller,
 		.uses = reader.uses,
 		.n_uses = reader.n_uses,
+		.settings = reader.settings,
+		.n_settings = reader.n_settings,
+		.log = reader.log,
+		.n_log = reader.n_log,
+		.known_bad = reader.known_bad,
 	};
 	*ret_host = &owned->host;
 	return 0;

@@ -26,6 +26,12 @@ struct pp_reader {
 	const char *release; /* of the kernel, NULL: not known */
 	struct pp_use *uses;
 	size_t n_uses, size_uses;
+	struct pp_caller *caller;
+	struct pp_setting *settings;
+	size_t n_settings, size_settings;
+	const char **log;
+	size_t n_log;
+	const char *known_bad;
 };
 
 /* device.c: PP_READ_DEVICES, and PP_READ_CONFIG */
@@ -36,7 +42,8 @@ struct pp_device *pp_reader_device(
 /* The device lowest on a path of /sys/devices, NULL where there is none. */
 struct pp_device *pp_reader_device_of_path(const struct pp_reader *reader, const char *path);
 
-/* bar.c: the lines of `resource` */
+/* bar.c: the lines of `resource`: the next one of *cursor, and those of BARs and ROM */
+bool pp_bar_line(const char **cursor, struct pp_bar *ret_bar);
 void pp_bars_parse(const char *text, struct pp_device *device);
 
 /* group.c: PP_READ_GROUPS */
@@ -49,8 +56,16 @@ int pp_names_read(struct pp_reader *reader);
 int pp_iommu_read(struct pp_reader *reader);
 int pp_kernel_read(struct pp_reader *reader);
 int pp_memory_read(struct pp_reader *reader);
+int pp_caller_read(struct pp_reader *reader);
 
 /* use.c: PP_READ_USES */
 int pp_uses_read(struct pp_reader *reader);
+
+/* PP_READ_CHECKS */
+int pp_health_read(struct pp_reader *reader);
+int pp_settings_read(struct pp_reader *reader); /* settings.c, of the kernel and its modules */
+int pp_tools_read(struct pp_reader *reader);    /* tools.c, of other tools */
+int pp_numa_read(struct pp_reader *reader);
+int pp_log_read(struct pp_reader *reader);
 
 #endif
