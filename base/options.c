@@ -43,6 +43,9 @@ static int take(struct parser *parser, const struct pp_option *option, const cha
 		*option->set = true;
 	if (argument && option->value)
 		*option->value = argument;
+	if (argument && option->all && *option->n_all >= option->room)
+		return pp_error_set(parser->error, PP_STATUS_USAGE, E2BIG,
+			"option --%s was given more than %zu times", option->name, option->room);
 	if (argument && option->all)
 		option->all[(*option->n_all)++] = argument;
 	return 0;

@@ -14,8 +14,9 @@ struct pp_option {
 	const char *help;     /* one sentence */
 	bool *set;            /* made true when given; may be NULL */
 	const char **value;   /* the last argument given; may be NULL */
-	const char **all;     /* every argument given (room for argc pointers); may be NULL */
+	const char **all;     /* every argument given; may be NULL */
 	size_t *n_all;        /* how many, with ALL */
+	size_t room;          /* how many there may be, with ALL */
 };
 
 /* Parses ARGV (without the verb): long options with "--name VALUE" or "--name=VALUE", letters, "--" ends

@@ -16,7 +16,7 @@ static const struct pp_option options[] = {
 	{"tree", 0, NULL, "a tree", &tree, NULL},
 	{"all", 'a', NULL, "all", &all, NULL},
 	{"output", 'o', "COLUMNS", "columns", NULL, &columns},
-	{"force-for", 0, "NAME", "force", NULL, &last, force, &n_force},
+	{"force-for", 0, "NAME", "force", NULL, &last, force, &n_force, 3},
 };
 #define N_OPTIONS (sizeof(options) / sizeof(options[0]))
 
@@ -67,6 +67,9 @@ static void repeated(void **state)
 	assert_string_equal(force[0], "sda");
 	assert_string_equal(force[1], "eth0");
 	assert_string_equal(last, "eth0");
+	assert_int_equal(
+		PARSE("--force-for=a", "--force-for=b", "--force-for=c", "--force-for=d"), -E2BIG);
+	assert_int_equal(error.status, PP_STATUS_USAGE);
 }
 
 static void wrong(void **state)
