@@ -27,6 +27,7 @@ struct pp_context;
  * side of writes is played by a model); or a machine as text (read only). */
 int pp_context_open(const char *root, struct pp_context **ret_context, struct pp_error *error);
 void pp_context_close(struct pp_context *context);
+bool pp_context_is_live(const struct pp_context *context); /* this machine, not another root */
 
 enum pp_event_kind { PP_EVENT_STEP, PP_EVENT_DONE, PP_EVENT_WAIT, PP_EVENT_UNDO, PP_EVENT_NOTE };
 /* What is happening, for people who wait. */

@@ -60,3 +60,8 @@ void pp_context_note(struct pp_context *context, const char *format, ...)
 	else
 		text = NULL;
 }
+
+bool pp_context_is_live(const struct pp_context *context)
+{
+	return context->live;
+}
