@@ -318,12 +318,18 @@ struct pp_node {
 	const char *path;   /* /sys/devices/... */
 	const char *type;   /* "system", "pci", "usb_device", "usb", "net", "scsi_host", "storage" ... */
 };
-int pp_nodes_read(struct pp_context *context, struct pp_nodes **ret_nodes, struct pp_error *error);
+/* All node devices, with what lists and trees show. What the XML shows as well (and --cap vpd asks for)
+ * costs more, above all of slow hardware: DETAIL is the name of the node to read it of, "" for all,
+ * NULL for none. A name that no node has is not an error here. */
+int pp_nodes_read(struct pp_context *context, const char *detail, struct pp_nodes **ret_nodes,
+	struct pp_error *error);
 void pp_nodes_free(struct pp_nodes *nodes);
-/* In virsh's order. CAPS: NULL for all, or virsh's comma list. */
+/* In virsh's order. CAPS: NULL for all, or virsh's comma list (of details: vpd). */
 int pp_nodes_list(const struct pp_nodes *nodes, const char *caps, const struct pp_node ***ret_list,
 	size_t *ret_count, struct pp_error *error); /* free() the list */
+/* What --tree prints, without the empty line that virsh puts behind every output. */
 int pp_nodes_tree(const struct pp_nodes *nodes, char **ret_text, struct pp_error *error);
+/* "<device>" to "</device>\n", of a node read in detail. */
 int pp_node_xml(const struct pp_nodes *nodes, const char *name, char **ret_xml, struct pp_error *error);
 
 /* ---- checks (lib/check) -------------------------------------------------------------------------- */
