@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* What must hold between the parts of a definition, each with the line that breaks it. */
+#include "base/buffer.h"
+#include "base/parse.h"
+#include "lib/domain/address.h"
+#include "lib/domain/parse.h"
+#include <inttypes.h>
+#include <string.h>
+
+struct validation {
+	const struct pp_domain *domain;
+	const char *file;
+	struct pp_error *error;
+};
+
+static int fail(const struct validation *v, int line, const char *format, ...) PP_PRINTF(3, 4);
+static int fail(const struct validation *v, int line, const char *format, ...)
+{
+	PP_BUFFER struct pp_buffer text = PP_BUFFER_INIT;
+	va_list args;
+
+	va_start(args, format);
+	pp_buffer_vprintf(&text, format, args);
+	va_end(args);
+	return pp_error_set(v->error, PP_STATUS_FAILED, -EINVAL, "%s:%d: %s", v->file, line,
+		pp_buffer_text(&text));
+}
+
+static int validate_cpu(const struct validation *v)
+{
+	const struct pp_domain *domain = v->domain;
+	const struct pp_domain_cpu *cpu = &domain->cpu;
+	uint64_t count = (uint64_t)cpu->sockets * cpu->dies * cpu->cores * cpu->threads;
+
+	if (cpu->sockets && count != domain->max_vcpus)
+		return fail(v, cpu->topology_line,
+			"<topology> makes %" PRIu64 " CPUs, but <vcpu> says %u", count,
+			domain->max_vcpus);
+	if (domain->type == PP_DOMAIN_QEMU && cpu->mode == PP_CPU_HOST_PASSTHROUGH)
+		return fail(v, cpu->line,
+			"<cpu mode='host-passthrough'> needs <domain type='kvm'>: without "
+			"KVM the guest cannot have the host's CPU");
+	for (size_t i = 0; i < cpu->n_features; i++)
+		for (size_t j = 0; j < i; j++)
+			if (!strcmp(cpu->features[i].name, cpu->features[j].name))
+				return fail(v, cpu->features[i].line,
+					"the CPU feature '%s' is there already on "
+					"line %d",
+					cpu->features[i].name, cpu->features[j].line);
+	return 0;
+}
+
+static int validate_boot(const struct validation *v)
+{
+	const struct pp_domain *domain = v->domain;
+
+	for (size_t i = 0; i < domain->n_devices; i++) {
+		const struct pp_domain_device *device = &domain->devices[i];
+
+		if (!device->boot_order)
+			continue;
+		if (domain->os.n_boot)
+			return fail(v, device->line,
+				"<boot order> of a device and <boot dev> in <os> cannot be used "
+				"together");
+		for (size_t j = 0; j < i; j++)
+			if (domain->devices[j].boot_order == device->boot_order)
+				return fail(v, device->line,
+					"boot order %u is used already by <%s> on line %d",
+					device->boot_order,
+					pp_domain_device_element(domain->devices[j].kind),
+					domain->devices[j].line);
+	}
+	return 0;
+}
+
+static const char *const bus_names[] = {"virtio", "sata", "ide", "scsi", "usb", "fdc"};
+
+static bool disk_place_fits(const struct pp_disk *disk, enum pp_place_type type)
+{
+	switch (disk->bus) {
+	case PP_BUS_VIRTIO:
+		return type == PP_PLACE_PCI;
+	case PP_BUS_USB:
+		return type == PP_PLACE_USB;
+	default:
+		return type == PP_PLACE_DRIVE;
+	}
+}
+
+static int validate_disk(const struct validation *v, const struct pp_domain_device *device)
+{
+	const struct pp_disk *disk = &device->disk;
+
+	if (device->place.type != PP_PLACE_NONE && !disk_place_fits(disk, device->place.type))
+		return fail(v, device->place.line,
+			"a disk on bus='%s' cannot have an address of this type",
+			bus_names[disk->bus]);
+	if (disk->bus == PP_BUS_IDE && v->domain->os.q35)
+		return fail(v, device->line,
+			"disk %s: a q35 guest has no IDE controller; use bus='sata'", disk->target);
+	if (disk->removable != PP_UNSET && disk->bus != PP_BUS_USB)
+		return fail(v, device->line, "disk %s: removable is for bus='usb'", disk->target);
+	if (disk->wwn &&
+		(disk->bus == PP_BUS_VIRTIO || disk->bus == PP_BUS_USB || disk->bus == PP_BUS_FDC))
+		return fail(
+			v, device->line, "disk %s: <wwn> is for ide, sata and scsi", disk->target);
+	if ((disk->vendor || disk->product) && disk->bus != PP_BUS_SCSI)
+		return fail(v, device->line, "disk %s: <vendor> and <product> are for bus='scsi'",
+			disk->target);
+	if (disk->rotation_rate && disk->bus != PP_BUS_SCSI && disk->bus != PP_BUS_SATA &&
+		disk->bus != PP_BUS_IDE)
+		return fail(v, device->line, "disk %s: rotation_rate is for ide, sata and scsi",
+			disk->target);
+	if (disk->no_backing && strcmp(disk->format, "raw") && strcmp(disk->format, "qcow2"))
+		return fail(v, device->line, "disk %s: <backingStore/> is for raw and qcow2",
+			disk->target);
+	return 0;
+}
+
+/* Which types of address a device of this kind can have. */
+static bool place_fits(const struct pp_domain_device *device)
+{
+	enum pp_place_type type = device->place.type;
+
+	switch (device->kind) {
+	case PP_DEV_DISK:
+		return true; /* validate_disk */
+	case PP_DEV_HOSTDEV:
+		return type == PP_PLACE_PCI || type == PP_PLACE_UNASSIGNED;
+	case PP_DEV_SERIAL:
+		if (pp_text_is(device->chardev.target_type, "pci-serial"))
+			return type == PP_PLACE_PCI;
+		if (pp_text_is(device->chardev.target_type, "usb-serial"))
+			return type == PP_PLACE_USB;
+		return type == PP_PLACE_ISA;
+	case PP_DEV_CONSOLE:
+	case PP_DEV_CHANNEL:
+		return type == PP_PLACE_VIRTIO_SERIAL;
+	case PP_DEV_PARALLEL:
+	case PP_DEV_PANIC:
+		return type == PP_PLACE_ISA;
+	case PP_DEV_INPUT:
+		return type ==
+		       (pp_text_is(device->input.bus, "virtio") ? PP_PLACE_PCI : PP_PLACE_USB);
+	case PP_DEV_HUB:
+		return type == PP_PLACE_USB;
+	case PP_DEV_SOUND:
+		return type ==
+		       (pp_text_is(device->sound.model, "usb") ? PP_PLACE_USB : PP_PLACE_PCI);
+	case PP_DEV_GRAPHICS:
+	case PP_DEV_AUDIO:
+		return false;
+	default:
+		return type == PP_PLACE_PCI;
+	}
+}
+
+static int validate_targets(const struct validation *v, size_t index)
+{
+	const struct pp_domain_device *device = &v->domain->devices[index];
+
+	for (size_t i = 0; i < index; i++) {
+		const struct pp_domain_device *other = &v->domain->devices[i];
+
+		if (other->alias && pp_text_is(other->alias, device->alias))
+			return fail(v, device->line, "alias '%s' is used already on line %d",
+				device->alias, other->line);
+		if (other->kind != device->kind)
+			continue;
+		if (device->kind == PP_DEV_DISK && !strcmp(device->disk.target, other->disk.target))
+			return fail(v, device->line,
+				"target dev='%s' is used already by the disk on line %d",
+				device->disk.target, other->line);
+		if (device->kind == PP_DEV_AUDIO && device->audio.id == other->audio.id)
+			return fail(v, device->line, "<audio id='%d'> is there already on line %d",
+				device->audio.id, other->line);
+		if (device->kind == PP_DEV_HOSTDEV &&
+			!pp_address_compare(&device->hostdev.source, &other->hostdev.source)) {
+			char text[PP_ADDRESS_SIZE];
+
+			return fail(v, device->hostdev.source_line,
+				"the host's device %s is given to the guest already on line %d",
+				pp_address_text(&device->hostdev.source, text),
+				other->hostdev.source_line);
+		}
+	}
+	return 0;
+}
+
+static int validate_device(const struct validation *v, const struct pp_domain_device *device)
+{
+	if (device->place.type != PP_PLACE_NONE && !place_fits(device))
+		return fail(v, device->place.line, "<%s> cannot have an address of this type",
+			pp_domain_device_element(device->kind));
+	if (device->kind == PP_DEV_DISK)
+		return validate_disk(v, device);
+	if (device->kind == PP_DEV_CONTROLLER && device->controller.type == PP_CONTROLLER_IDE &&
+		v->domain->os.q35)
+		return fail(v, device->line, "a q35 guest has no IDE controller; use type='sata'");
+	return 0;
+}
+
+int pp_domain_validate(const struct pp_domain *domain, const char *file, struct pp_error *error)
+{
+	const struct validation v = {domain, file, error};
+	struct pp_domain *trial = NULL;
+	int r = validate_cpu(&v);
+
+	if (r == 0)
+		r = validate_boot(&v);
+	for (size_t i = 0; r == 0 && i < domain->n_devices; i++) {
+		r = validate_device(&v, &domain->devices[i]);
+		if (r == 0)
+			r = validate_targets(&v, i);
+	}
+	if (r < 0)
+		return r;
+	/* Everything that is wrong with addresses and controllers comes out when they are
+	 * allocated. */
+	r = pp_domain_assign(domain, NULL, 0, file, &trial, error);
+	pp_domain_free(trial);
+	return r;
+}
