@@ -373,6 +373,8 @@ int pp_check_host(const struct pp_host *host, struct pp_findings **ret_findings,
 /* Everything about giving these devices away together. */
 int pp_check_devices(const struct pp_host *host, const struct pp_device *const *devices, size_t n_devices,
 	const struct pp_check_options *options, struct pp_findings **ret_findings, struct pp_error *error);
+/* Whether the driver that it has now keeps its IOMMU group from a guest (no bridge does). */
+bool pp_device_holds_group(const struct pp_device *device);
 void pp_findings_free(struct pp_findings *findings);
 /* The worst severity; and the first finding of severity FAIL as an error (0 when there is none). */
 enum pp_severity pp_findings_worst(const struct pp_findings *findings);

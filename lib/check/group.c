@@ -29,14 +29,17 @@ void pp_check_group_none(struct pp_check_run *run)
 
 /* The kernel lets a group go when each endpoint in it has no driver or one that does no DMA of its
  * own. Bridges do not count. */
+bool pp_device_holds_group(const struct pp_device *device)
+{
+	if (device->header == PP_HEADER_BRIDGE || device->header == PP_HEADER_CARDBUS)
+		return false;
+	return device->driver && !pp_driver_is_vfio(device->driver) &&
+	       !pp_text_is(device->driver, "pci-stub");
+}
+
 static bool in_the_way(const struct pp_check_run *run, const struct pp_device *member)
 {
-	if (member->header == PP_HEADER_BRIDGE || member->header == PP_HEADER_CARDBUS)
-		return false;
-	if (!member->driver || pp_driver_is_vfio(member->driver) ||
-		pp_text_is(member->driver, "pci-stub"))
-		return false;
-	return !pp_check_goes(run, member);
+	return pp_device_holds_group(member) && !pp_check_goes(run, member);
 }
 
 void pp_check_group_not_viable(struct pp_check_run *run)
