@@ -20,7 +20,21 @@ struct pp_tree {
 	char *root;                /* "" live, the folder, or the file */
 	int root_fd;               /* of a folder, else -1 */
 	struct pp_tree_text *text; /* of a machine as text, else NULL */
+	pp_tree_seen *seen;
+	void *seen_data;
 };
+
+void pp_tree_watch(struct pp_tree *tree, pp_tree_seen *seen, void *data)
+{
+	tree->seen = seen;
+	tree->seen_data = data;
+}
+
+static void tell(const struct pp_tree *tree, enum pp_tree_access access, const char *path)
+{
+	if (tree->seen)
+		tree->seen(access, path, tree->seen_data);
+}
 
 /* ---- opening
  * -------------------------------------------------------------------------------------- */
@@ -196,6 +210,7 @@ static int text_file(
 
 ssize_t pp_tree_read_bytes(struct pp_tree *tree, const char *path, void *bytes, size_t size)
 {
+	tell(tree, PP_TREE_READ, path);
 	if (tree->text) {
 		const struct pp_tree_node *node = NULL;
 		int r = text_file(tree, path, &node);
@@ -210,6 +225,49 @@ ssize_t pp_tree_read_bytes(struct pp_tree *tree, const char *path, void *bytes, 
 	if (fd < 0)
 		return fd;
 	return read_up_to(fd, path, bytes, size);
+}
+
+int pp_tree_file_open(struct pp_tree *tree, const char *path, struct pp_tree_file *ret_file)
+{
+	tell(tree, PP_TREE_READ, path);
+	if (tree->text) {
+		const struct pp_tree_node *node = NULL;
+		int r = text_file(tree, path, &node);
+		if (r == 0)
+			*ret_file = (struct pp_tree_file){-1, node->data, node->length};
+		return r;
+	}
+	int fd = open_at(tree, path, O_RDONLY);
+	if (fd < 0)
+		return fd;
+	*ret_file = (struct pp_tree_file){.fd = fd};
+	return 0;
+}
+
+ssize_t pp_tree_file_read(
+	const struct pp_tree_file *file, uint64_t offset, void *bytes, size_t size)
+{
+	if (file->fd < 0) {
+		if (offset >= file->length)
+			return 0;
+		size_t rest = file->length - (size_t)offset;
+		size = size < rest ? size : rest;
+		memcpy(bytes, file->data + offset, size);
+		return (ssize_t)size;
+	}
+	if (offset > INT64_MAX)
+		return 0;
+	ssize_t n;
+	do
+		n = pread(file->fd, bytes, size, (off_t)offset);
+	while (n < 0 && errno == EINTR);
+	return n < 0 ? -errno : n;
+}
+
+void pp_tree_file_close(struct pp_tree_file *file)
+{
+	pp_closep(&file->fd);
+	file->fd = -1;
 }
 
 static int keep(struct pp_arena *arena, const char *data, size_t length, char **ret_data,
@@ -227,6 +285,7 @@ static int keep(struct pp_arena *arena, const char *data, size_t length, char **
 int pp_tree_read(struct pp_tree *tree, struct pp_arena *arena, const char *path, char **ret_data,
 	size_t *ret_length)
 {
+	tell(tree, PP_TREE_READ, path);
 	if (tree->text) {
 		const struct pp_tree_node *node = NULL;
 		int r = text_file(tree, path, &node);
@@ -298,6 +357,7 @@ int pp_tree_int(struct pp_tree *tree, const char *path, int *ret_value)
 /* Into TARGET of PP_PATH_MAX; its length. */
 static ssize_t read_link(struct pp_tree *tree, const char *path, char *target)
 {
+	tell(tree, PP_TREE_LINK, path);
 	if (tree->text) {
 		const struct pp_tree_node *node;
 		int r = pp_tree_text_find(tree->text, path, false, &node);
@@ -394,6 +454,7 @@ static int real_text(
 
 int pp_tree_real(struct pp_tree *tree, struct pp_arena *arena, const char *path, char **ret_path)
 {
+	tell(tree, PP_TREE_REAL, path);
 	if (tree->text)
 		return real_text(tree, arena, path, ret_path);
 	PP_CLOSE int fd = open_at(tree, path, O_PATH);
@@ -483,6 +544,7 @@ static int compare_texts(const void *a, const void *b)
 int pp_tree_list(struct pp_tree *tree, struct pp_arena *arena, const char *path, char ***ret_names,
 	size_t *ret_count)
 {
+	tell(tree, PP_TREE_LIST, path);
 	struct names names = {.arena = arena};
 	int r;
 	if (tree->text) {
@@ -502,6 +564,7 @@ int pp_tree_list(struct pp_tree *tree, struct pp_arena *arena, const char *path,
 
 bool pp_tree_exists(struct pp_tree *tree, const char *path)
 {
+	tell(tree, PP_TREE_EXISTS, path);
 	if (tree->text) {
 		const struct pp_tree_node *node;
 		return pp_tree_text_find(tree->text, path, true, &node) >= 0 &&
@@ -543,6 +606,7 @@ static int stat_text(const struct pp_tree *tree, const char *path, struct pp_tre
 
 int pp_tree_stat(struct pp_tree *tree, const char *path, struct pp_tree_stat *ret_stat)
 {
+	tell(tree, PP_TREE_STAT, path);
 	struct stat st;
 	if (tree->text)
 		return stat_text(tree, path, ret_stat);

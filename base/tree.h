@@ -41,6 +41,17 @@ int pp_tree_read(struct pp_tree *tree, struct pp_arena *arena, const char *path,
 	size_t *ret_length);
 /* At most SIZE bytes from the start; returns how many, or -errno. */
 ssize_t pp_tree_read_bytes(struct pp_tree *tree, const char *path, void *bytes, size_t size);
+/* A file that is read in pieces (config space, of which not every byte may be touched). */
+struct pp_tree_file {
+	int fd;           /* -1: the data */
+	const char *data; /* lives in the tree */
+	size_t length;
+};
+int pp_tree_file_open(struct pp_tree *tree, const char *path, struct pp_tree_file *ret_file);
+/* SIZE bytes at OFFSET; fewer at the end. Returns how many, or -errno. */
+ssize_t pp_tree_file_read(
+	const struct pp_tree_file *file, uint64_t offset, void *bytes, size_t size);
+void pp_tree_file_close(struct pp_tree_file *file);
 /* One line without its newline and trailing blanks. */
 int pp_tree_line(struct pp_tree *tree, struct pp_arena *arena, const char *path, char **ret_line);
 int pp_tree_u64(struct pp_tree *tree, const char *path, int base, uint64_t *ret_value);
@@ -61,6 +72,19 @@ struct pp_tree_stat {
 	uint64_t size;
 };
 int pp_tree_stat(struct pp_tree *tree, const char *path, struct pp_tree_stat *ret_stat);
+
+/* SEEN is told of every path that is asked for, before it is looked at: a machine is written down as text
+ * by what was asked of it. NULL: nobody. */
+enum pp_tree_access {
+	PP_TREE_READ,
+	PP_TREE_LINK,
+	PP_TREE_REAL,
+	PP_TREE_LIST,
+	PP_TREE_EXISTS,
+	PP_TREE_STAT,
+};
+typedef void pp_tree_seen(enum pp_tree_access access, const char *path, void *data);
+void pp_tree_watch(struct pp_tree *tree, pp_tree_seen *seen, void *data);
 
 /* Makes a path: pp_tree_path(buffer, size, "%s/%s", ...) style helper; -ENAMETOOLONG when cut. */
 int pp_path(char *buffer, size_t size, const char *format, ...) PP_PRINTF(3, 4);

@@ -137,6 +137,53 @@ static void check_reading(struct pp_tree *tree)
 	assert_int_equal(pp_tree_u64(tree, "/with blank/x", 10, &number), 0);
 }
 
+static void check_pieces(struct pp_tree *tree)
+{
+	struct pp_tree_file file;
+	char bytes[8] = {0};
+	assert_int_equal(pp_tree_file_open(tree, DEVICE "/nothing", &file), -ENOENT);
+	assert_int_equal(pp_tree_file_open(tree, DEVICE "/config", &file), 0);
+	assert_int_equal(pp_tree_file_read(&file, 3, bytes, 1), 1);
+	assert_memory_equal(bytes, "\x6c", 2);
+	assert_int_equal(pp_tree_file_read(&file, 3, bytes, 8), 2);
+	assert_int_equal(pp_tree_file_read(&file, 0, bytes, 8), 5);
+	assert_int_equal(pp_tree_file_read(&file, 5, bytes, 8), 0);
+	assert_int_equal(pp_tree_file_read(&file, UINT64_MAX, bytes, 8), 0);
+	pp_tree_file_close(&file);
+	pp_tree_file_close(&file);
+}
+
+struct seen {
+	char text[512];
+	size_t length;
+};
+
+static void note(enum pp_tree_access access, const char *path, void *data)
+{
+	struct seen *seen = data;
+	seen->length += (size_t)snprintf(seen->text + seen->length,
+		sizeof(seen->text) - seen->length, "%d%s ", access, path);
+}
+
+static void check_watch(struct pp_tree *tree)
+{
+	struct seen seen = {{0}, 0};
+	struct pp_tree_stat st;
+	uint64_t number;
+	char *text, **names;
+	size_t count;
+	pp_tree_watch(tree, note, &seen);
+	(void)pp_tree_u64(tree, "/u", 10, &number);
+	(void)pp_tree_link_name(tree, arena, "/n", &text);
+	(void)pp_tree_real(tree, arena, "/r", &text);
+	(void)pp_tree_list(tree, arena, "/l", &names, &count);
+	(void)pp_tree_exists(tree, "/e");
+	(void)pp_tree_stat(tree, "/s", &st);
+	pp_tree_watch(tree, NULL, NULL);
+	(void)pp_tree_exists(tree, "/not-seen");
+	assert_string_equal(seen.text, "0/u 1/n 2/r 3/l 4/e 5/s ");
+}
+
 static void check_links(struct pp_tree *tree)
 {
 	char *text;
@@ -216,6 +263,8 @@ static void text_machine(void **state)
 	assert_true(pp_tree_is_text(tree) && !pp_tree_is_live(tree));
 	assert_string_equal(pp_tree_root(tree), "t.host");
 	check_reading(tree);
+	check_pieces(tree);
+	check_watch(tree);
 	check_links(tree);
 	check_bad_links(tree);
 	check_folders(tree);
@@ -231,6 +280,8 @@ static void folder_machine(void **state)
 	assert_false(pp_tree_is_text(tree) || pp_tree_is_live(tree));
 	assert_string_equal(pp_tree_root(tree), folder);
 	check_reading(tree);
+	check_pieces(tree);
+	check_watch(tree);
 	check_links(tree);
 	check_bad_links(tree);
 	check_folders(tree);
