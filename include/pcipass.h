@@ -400,7 +400,8 @@ struct pp_step {
 struct pp_plan {
 	char verb[32];    /* "nodedev-detach", "start" */
 	char owner[128];  /* "host" or "guest:NAME" */
-	struct pp_step *steps;
+	bool returns;     /* gives devices back: what remembers their origins is forgotten when applied */
+	struct pp_step *steps; /* one whose from is its to writes nothing; a guest's claims the device */
 	size_t n_steps;   /* 0: everything already is as asked */
 };
 /* DRIVER: NULL for vfio-pci (or the variant driver that the kernel's aliases name). */
