@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* A plan: changes of state in order, as words and as data. Pure. */
+#ifndef LIB_PLAN_PLAN_H
+#define LIB_PLAN_PLAN_H
+
+#include "base/cleanup.h"
+#include "base/json.h"
+#include <pcipass.h>
+
+PP_DEFINE_CLEANUP(struct pp_plan *, pp_plan_free)
+
+/* What a journal remembers of a device: the state that it had before it was detached. */
+struct pp_origin {
+	bool known;
+	struct pp_driver_state state;
+};
+
+/* An empty plan. OWNER: "host" or "guest:NAME". */
+int pp_plan_new(
+	const char *verb, const char *owner, struct pp_plan **ret_plan, struct pp_error *error);
+int pp_plan_name(struct pp_plan *plan, const char *verb, const char *owner, struct pp_error *error);
+int pp_plan_add(struct pp_plan *plan, const struct pp_step *step, struct pp_error *error);
+/* A step that changes nothing for a device that has none yet: the journal then says whose it is. */
+int pp_plan_claim(struct pp_plan *plan, const struct pp_device *device, struct pp_error *error);
+/* Back to ORIGINS (one a device); where one is not known, to the kernel's own choice. */
+int pp_plan_restore(const struct pp_host *host, const struct pp_device *const *devices,
+	size_t n_devices, const struct pp_origin *origins, struct pp_plan **ret_plan,
+	struct pp_error *error);
+
+/* Can it be a driver's or a module's name: in a path, in a line, in the room that there is. */
+bool pp_driver_valid(const char *name);
+/* vfio-pci, its variants, pci-stub: drivers that hold a device for a guest. */
+bool pp_driver_passes(const char *name);
+bool pp_driver_same(const struct pp_driver_state *a, const struct pp_driver_state *b);
+struct pp_driver_state pp_driver_of(const struct pp_device *device);
+/* Nothing is written for it: its two states are the same. */
+bool pp_step_idle(const struct pp_step *step);
+/* "0000:00:1a.7: ehci-pci -> vfio-pci"; BACK: the other way. The caller frees; NULL: no memory. */
+char *pp_step_text(const struct pp_step *step, bool back);
+
+/* As data, and back from it (a journal's line): everything in it is looked at. */
+struct pp_json *pp_plan_object(const struct pp_plan *plan);
+int pp_plan_parse(const struct pp_json *object, struct pp_plan **ret_plan, struct pp_error *error);
+
+#endif

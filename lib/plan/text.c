@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* A plan as words for people and as JSON for journals and programs. */
+#include "base/buffer.h"
+#include "base/parse.h"
+#include "lib/plan/plan.h"
+#include <stdio.h>
+#include <string.h>
+
+#define STEPS_MAX 4096
+
+static const char *driver_word(const char *driver)
+{
+	if (!driver[0])
+		return "no driver";
+	return pp_text_is(driver, "*") ? "the kernel's choice" : driver;
+}
+
+static const char *override_word(const char *override)
+{
+	return override[0] ? override : "none";
+}
+
+char *pp_step_text(const struct pp_step *step, bool back)
+{
+	const struct pp_driver_state *from = back ? &step->to : &step->from;
+	const struct pp_driver_state *to = back ? &step->from : &step->to;
+	PP_BUFFER struct pp_buffer text = PP_BUFFER_INIT;
+	if (step->kind == PP_STEP_MODULE) {
+		pp_buffer_printf(&text, "module %s: load", step->subject);
+		return pp_buffer_take(&text);
+	}
+	pp_buffer_printf(&text, "%s: ", step->subject);
+	if (pp_driver_same(from, to))
+		pp_buffer_printf(&text, "stays with %s", driver_word(from->driver));
+	else if (pp_text_is(from->driver, to->driver))
+		pp_buffer_printf(&text, "%s, driver_override %s -> %s", driver_word(to->driver),
+			override_word(from->override), override_word(to->override));
+	else
+		pp_buffer_printf(
+			&text, "%s -> %s", driver_word(from->driver), driver_word(to->driver));
+	return pp_buffer_take(&text);
+}
+
+char *pp_plan_text(const struct pp_plan *plan)
+{
+	PP_BUFFER struct pp_buffer text = PP_BUFFER_INIT;
+	for (size_t i = 0; i < plan->n_steps; i++) {
+		if (pp_step_idle(&plan->steps[i]))
+			continue;
+		PP_FREE char *line = pp_step_text(&plan->steps[i], false);
+		if (!line)
+			return NULL;
+		pp_buffer_printf(&text, "%s\n", line);
+	}
+	return pp_buffer_take(&text);
+}
+
+/* ---- JSON -------------------------------------------------------------------------------------
+ */
+
+static struct pp_json *state_object(const struct pp_step *step, const struct pp_driver_state *state)
+{
+	if (step->kind == PP_STEP_MODULE)
+		return pp_json_string(state->driver);
+	PP_CLEANUP(pp_json_freep) struct pp_json *object = pp_json_object();
+	if (!object)
+		return NULL;
+	if (pp_json_set_string(object, "driver", state->driver[0] ? state->driver : NULL) < 0 ||
+		pp_json_set_string(
+			object, "override", state->override[0] ? state->override : NULL) < 0)
+		return NULL;
+	return PP_TAKE(object);
+}
+
+static int step_add(struct pp_json *array, const struct pp_step *step)
+{
+	PP_CLEANUP(pp_json_freep) struct pp_json *object = pp_json_object();
+	struct pp_json *from = state_object(step, &step->from);
+	struct pp_json *to = state_object(step, &step->to);
+	if (!object || !from || !to) {
+		pp_json_free(from);
+		pp_json_free(to);
+		return -ENOMEM;
+	}
+	const char *kind = step->kind == PP_STEP_MODULE ? "module" : "driver";
+	int r = pp_json_set(object, "from", from);
+	int s = pp_json_set(object, "to", to);
+	if (r < 0 || s < 0 || pp_json_set_string(object, "kind", kind) < 0 ||
+		pp_json_set_string(object, "subject", step->subject) < 0)
+		return -ENOMEM;
+	return pp_json_add(array, PP_TAKE(object));
+}
+
+struct pp_json *pp_plan_object(const struct pp_plan *plan)
+{
+	PP_CLEANUP(pp_json_freep) struct pp_json *object = pp_json_object();
+	PP_CLEANUP(pp_json_freep) struct pp_json *steps = pp_json_array();
+	if (!object || !steps)
+		return NULL;
+	for (size_t i = 0; i < plan->n_steps; i++)
+		if (step_add(steps, &plan->steps[i]) < 0)
+			return NULL;
+	if (pp_json_set_string(object, "verb", plan->verb) < 0 ||
+		pp_json_set_string(object, "owner", plan->owner) < 0 ||
+		pp_json_set_bool(object, "returns", plan->returns) < 0 ||
+		pp_json_set(object, "steps", PP_TAKE(steps)) < 0)
+		return NULL;
+	return PP_TAKE(object);
+}
+
+char *pp_plan_json(const struct pp_plan *plan)
+{
+	PP_CLEANUP(pp_json_freep) struct pp_json *object = pp_plan_object(plan);
+	return object ? pp_json_print(object, true) : NULL;
+}
+
+/* ---- and back ----------------------------------------------------------------------------------
+ */
+
+static int field_parse(
+	const struct pp_json *object, const char *key, bool any, char field[PP_DRIVER_SIZE])
+{
+	const struct pp_json *value = pp_json_get(object, key);
+	const char *text = pp_json_text_of(value);
+	if (!value) /* null: none */
+		return 0;
+	if (!text || (!(any && pp_text_is(text, "*")) && !pp_driver_valid(text)))
+		return -EBADMSG;
+	strcpy(field, text);
+	return 0;
+}
+
+static int driver_parse(const struct pp_json *object, bool any, struct pp_driver_state *ret_state)
+{
+	struct pp_driver_state state = {0};
+	if (!pp_json_is_object(object) || field_parse(object, "driver", any, state.driver) < 0 ||
+		field_parse(object, "override", false, state.override) < 0)
+		return -EBADMSG;
+	*ret_state = state;
+	return 0;
+}
+
+static int step_parse(const struct pp_json *object, struct pp_step *ret_step)
+{
+	struct pp_step step = {0};
+	const char *kind = pp_json_get_string(object, "kind");
+	const char *subject = pp_json_get_string(object, "subject");
+	if (!subject || !pp_driver_valid(subject))
+		return -EBADMSG;
+	strcpy(step.subject, subject);
+	if (pp_text_is(kind, "module")) {
+		step.kind = PP_STEP_MODULE;
+		strcpy(step.from.driver, "absent");
+		strcpy(step.to.driver, "loaded");
+		*ret_step = step;
+		return 0;
+	}
+	struct pp_address address;
+	step.kind = PP_STEP_DRIVER;
+	if (!pp_text_is(kind, "driver") || pp_address_parse(subject, &address) < 0)
+		return -EBADMSG;
+	pp_address_text(&address, step.subject);
+	if (driver_parse(pp_json_get(object, "from"), false, &step.from) < 0 ||
+		driver_parse(pp_json_get(object, "to"), true, &step.to) < 0)
+		return -EBADMSG;
+	*ret_step = step;
+	return 0;
+}
+
+int pp_plan_parse(const struct pp_json *object, struct pp_plan **ret_plan, struct pp_error *error)
+{
+	const char *verb = pp_json_get_string(object, "verb");
+	const char *owner = pp_json_get_string(object, "owner");
+	const struct pp_json *steps = pp_json_get(object, "steps");
+	size_t n_steps = pp_json_length(steps);
+	if (!verb || !owner || !pp_json_is_array(steps) || n_steps > STEPS_MAX)
+		return pp_error_set(error, PP_STATUS_FAILED, -EBADMSG,
+			"a plan needs a verb, an owner and at most %d steps", STEPS_MAX);
+
+	PP_CLEANUP(pp_plan_freep) struct pp_plan *plan = NULL;
+	int r = pp_plan_new(verb, owner, &plan, error);
+	if (r < 0)
+		return r;
+	pp_json_get_bool(object, "returns", &plan->returns);
+	for (size_t i = 0; i < n_steps; i++) {
+		struct pp_step step;
+		if (step_parse(pp_json_at(steps, i), &step) < 0)
+			return pp_error_set(error, PP_STATUS_FAILED, -EBADMSG,
+				"step %zu of the plan cannot be understood", i + 1);
+		r = pp_plan_add(plan, &step, error);
+		if (r < 0)
+			return r;
+	}
+	*ret_plan = PP_TAKE(plan);
+	return 0;
+}
