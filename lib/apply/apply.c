@@ -1,0 +1,319 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "lib/apply/apply.h"
+#include "base/parse.h"
+#include "lib/apply/driver.h"
+#include "lib/apply/journal.h"
+#include "lib/apply/lock.h"
+#include "lib/apply/undo.h"
+#include "lib/plan/plan.h"
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+struct run {
+	struct pp_effects *effects;
+	struct pp_plan *plan; /* as it stands under the locks */
+	struct pp_locks *locks;
+	struct pp_journal *journal;
+};
+
+/* ---- signals: one that asks for an end waits until the devices are somewhere
+ * ------------------------ */
+
+static void signals_of(sigset_t *set)
+{
+	sigemptyset(set);
+	sigaddset(set, SIGINT);
+	sigaddset(set, SIGTERM);
+	sigaddset(set, SIGHUP);
+	sigaddset(set, SIGQUIT);
+}
+
+static void signals_hold(sigset_t *old)
+{
+	sigset_t set;
+	signals_of(&set);
+	sigaddset(&set, SIGPIPE); /* whoever listened to the progress may go away */
+	sigprocmask(SIG_BLOCK, &set, old);
+}
+
+static bool signal_came(void)
+{
+	sigset_t asks, pending;
+	signals_of(&asks);
+	if (sigpending(&pending) < 0)
+		return false;
+	for (int i = 1; i < NSIG; i++)
+		if (sigismember(&asks, i) == 1 && sigismember(&pending, i) == 1)
+			return true;
+	return false;
+}
+
+/* ---- before anything is written
+ * ---------------------------------------------------------------------- */
+
+static int refuse_recover(
+	const struct pp_journal *journal, const char *subject, struct pp_error *error)
+{
+	pp_error_set(error, PP_STATUS_RECOVER, -EBUSY,
+		"%s: an earlier %s was interrupted in the middle (journal %s)", subject,
+		journal->plan->verb, journal->name);
+	pp_error_id(error, "unfinished");
+	pp_error_remedy(error, "pcipass recover");
+	return -EBUSY;
+}
+
+/* Whether a journal is in the way of moving one device. */
+static int check_journal(const struct pp_journal *journal, const struct pp_plan *plan,
+	const char *subject, struct pp_error *error)
+{
+	const char *guest = pp_journal_guest(journal);
+	for (size_t i = 0; i < journal->plan->n_steps; i++) {
+		const struct pp_step *step = &journal->plan->steps[i];
+		if (step->kind != PP_STEP_DRIVER || !pp_text_is(step->subject, subject))
+			continue;
+		if (!pp_journal_finished(journal) && !journal->released)
+			return refuse_recover(journal, subject, error);
+		if (!guest || !pp_journal_counts(journal, i) ||
+			pp_text_is(journal->plan->owner, plan->owner))
+			continue;
+		pp_error_set(error, PP_STATUS_IN_USE, -EBUSY, "%s is in guest %s", subject, guest);
+		pp_error_id(error, "device-in-guest");
+		pp_error_remedy(error, "shut the guest down, or detach the device from it; if it "
+				       "has ended already, "
+				       "`pcipass recover`");
+		return -EBUSY;
+	}
+	return 0;
+}
+
+static int check_journals(struct run *run, struct pp_error *error)
+{
+	PP_CLEANUP(pp_journals_freep) struct pp_journals *journals = NULL;
+	int r = pp_journals_load(run->effects->context, &journals, error);
+	for (size_t i = 0; r >= 0 && i < journals->n_items; i++) {
+		const struct pp_journal *journal = &journals->items[i];
+		if (!journal->plan || journal->stale)
+			continue;
+		for (size_t j = 0; r >= 0 && j < run->plan->n_steps; j++)
+			if (run->plan->steps[j].kind == PP_STEP_DRIVER)
+				r = check_journal(
+					journal, run->plan, run->plan->steps[j].subject, error);
+	}
+	return r;
+}
+
+/* The plan was made some time ago and without a lock: each state is read again. */
+static int check_step(struct run *run, struct pp_step *step, struct pp_error *error)
+{
+	struct pp_driver_state now;
+	if (step->kind == PP_STEP_MODULE) {
+		if (pp_module_loaded(run->effects->context, step->subject))
+			step->from = step->to;
+		return 0;
+	}
+	int r = pp_driver_read(run->effects->context, step->subject, &now);
+	if (r == -ENODEV) {
+		pp_error_set(error, PP_STATUS_NOT_READY, r, "%s is no longer there", step->subject);
+		pp_error_id(error, "device-vanished");
+		return r;
+	}
+	if (r < 0)
+		return pp_error_errno(error, r, "%s: reading its driver", step->subject);
+	if (pp_driver_same(&now, &step->from))
+		return 0;
+	if (pp_driver_same(&now, &step->to)) {
+		step->from = step->to;
+		return 0;
+	}
+	pp_error_set(error, PP_STATUS_FAILED, -ESTALE,
+		"%s has changed since it was looked at: its driver was %s (driver_override %s), "
+		"now "
+		"it is %s (%s)",
+		step->subject, step->from.driver[0] ? step->from.driver : "none",
+		step->from.override[0] ? step->from.override : "none",
+		now.driver[0] ? now.driver : "none", now.override[0] ? now.override : "none");
+	pp_error_remedy(error, "look at what else moves it, and try again");
+	return -ESTALE;
+}
+
+static bool all_idle(const struct pp_plan *plan)
+{
+	for (size_t i = 0; i < plan->n_steps; i++)
+		if (!pp_step_idle(&plan->steps[i]))
+			return false;
+	return true;
+}
+
+/* ---- forwards
+ * ------------------------------------------------------------------------------------------ */
+
+static int step_move(struct run *run, const struct pp_step *step, struct pp_error *error)
+{
+	if (step->kind == PP_STEP_MODULE)
+		return pp_effects_load(run->effects, step->subject, error);
+	pp_locks_focus(run->locks, run->effects, step->subject);
+	int r = pp_driver_move(run->effects, step->subject, &step->to, error);
+	if (r == -ETIMEDOUT && run->effects->stuck)
+		pp_locks_stuck(run->locks, step->subject, run->effects->stuck);
+	return r;
+}
+
+static int journal_failed(const struct pp_journal *journal, int code, struct pp_error *error)
+{
+	return pp_error_errno(error, code, "writing to the journal %s", journal->name);
+}
+
+static int step_run(struct run *run, size_t i, struct pp_error *error)
+{
+	const struct pp_step *step = &run->plan->steps[i];
+	if (pp_step_idle(step))
+		return 0;
+	if (signal_came())
+		return pp_error_set(error, PP_STATUS_FAILED, -EINTR, "a signal asked to stop");
+	PP_FREE char *text = pp_step_text(step, false);
+	if (!text)
+		return pp_error_oom(error);
+	int r = pp_journal_write(run->effects, run->journal, "try", (ssize_t)i);
+	if (r < 0)
+		return journal_failed(run->journal, r, error);
+	pp_effects_say(run->effects, PP_EVENT_STEP, "%s", text);
+	r = step_move(run, step, error);
+	if (r >= 0)
+		pp_effects_say(run->effects, PP_EVENT_DONE, "%s", text);
+	return r;
+}
+
+static int steps_run(struct run *run, struct pp_error *error)
+{
+	int r = 0;
+	run->effects->journal_fd = run->journal->fd;
+	for (size_t i = 0; r >= 0 && i < run->plan->n_steps; i++)
+		r = step_run(run, i, error);
+	if (r < 0)
+		return r;
+	r = pp_journal_write(run->effects, run->journal, "applied", -1);
+	return r < 0 ? journal_failed(run->journal, r, error) : 0;
+}
+
+/* What the caller reads when not everything could be put back. */
+static void undo_failed(struct run *run, const struct pp_error *own, struct pp_error *error)
+{
+	if (!error)
+		return;
+	if (own->text[0]) {
+		struct pp_error first = *error;
+		pp_error_set(error, PP_STATUS_RECOVER, first.code,
+			"%s failed, and could not be undone either: %s\nundoing: %s",
+			run->plan->verb, first.text, own->text);
+		pp_error_id(error, first.id);
+	}
+	error->status = PP_STATUS_RECOVER;
+	if (!error->remedy[0])
+		pp_error_remedy(error, "pcipass recover");
+}
+
+static void undo(struct run *run, struct pp_error *error)
+{
+	struct pp_error own = {0};
+	bool changed = false;
+	int r = pp_undo_run(run->effects, run->journal, run->locks, NULL, 0, &changed, &own);
+	if (r >= 0) {
+		r = pp_journal_end(run->effects, run->journal);
+		if (r < 0)
+			pp_error_errno(&own, r, "removing the journal %s", run->journal->name);
+	}
+	if (r < 0)
+		undo_failed(run, &own, error);
+	else if (changed)
+		pp_error_wrap(error, "%s was undone", run->plan->verb);
+}
+
+/* After `applied` nothing is undone any more: what is left to do, `recover` can do as well. */
+static void finish(struct run *run)
+{
+	struct pp_error error = {0};
+	int r = 0;
+	if (run->plan->returns)
+		r = pp_undo_forget(run->effects, run->plan, &error);
+	if (r >= 0 && (run->plan->returns || pp_undo_spent(run->journal)))
+		r = pp_journal_end(run->effects, run->journal);
+	if (r < 0)
+		pp_effects_say(run->effects, PP_EVENT_NOTE,
+			"%s is done, but its journal could not be closed (%s); `pcipass recover` "
+			"will",
+			run->plan->verb, error.text[0] ? error.text : strerror(-r));
+}
+
+static int run_locked(struct run *run, bool *ret_changed, struct pp_error *error)
+{
+	int r = check_journals(run, error);
+	for (size_t i = 0; r >= 0 && i < run->plan->n_steps; i++)
+		r = check_step(run, &run->plan->steps[i], error);
+	if (r < 0)
+		return r;
+	bool idle = all_idle(run->plan);
+	if (idle && !pp_text_starts(run->plan->owner, "guest:")) {
+		if (run->plan->returns)
+			r = pp_undo_forget(run->effects, run->plan, error);
+		*ret_changed = false;
+		return r;
+	}
+	r = pp_journal_begin(run->effects, run->plan, &run->journal, error);
+	if (r < 0)
+		return r;
+	r = steps_run(run, error);
+	if (r < 0) {
+		undo(run, error);
+		return r;
+	}
+	finish(run);
+	*ret_changed = !idle;
+	return 0;
+}
+
+static struct pp_plan *plan_copy(const struct pp_plan *plan)
+{
+	PP_CLEANUP(pp_plan_freep) struct pp_plan *copy = NULL;
+	if (pp_plan_new(plan->verb, plan->owner, &copy, NULL) < 0)
+		return NULL;
+	copy->returns = plan->returns;
+	for (size_t i = 0; i < plan->n_steps; i++)
+		if (pp_plan_add(copy, &plan->steps[i], NULL) < 0)
+			return NULL;
+	return PP_TAKE(copy);
+}
+
+int pp_apply_on(struct pp_effects *effects, const struct pp_plan *plan, bool *ret_changed,
+	struct pp_error *error)
+{
+	bool changed = false;
+	sigset_t old;
+	struct run run = {.effects = effects};
+	if (plan->n_steps > 0) {
+		run.plan = plan_copy(plan);
+		if (!run.plan)
+			return pp_error_oom(error);
+		signals_hold(&old);
+		int r = pp_locks_take(effects, run.plan, 0, &run.locks, error);
+		if (r >= 0)
+			r = run_locked(&run, &changed, error);
+		pp_journal_free(run.journal);
+		pp_locks_free(run.locks);
+		pp_plan_free(run.plan);
+		sigprocmask(SIG_SETMASK, &old, NULL);
+		if (r < 0)
+			return r;
+	}
+	if (ret_changed)
+		*ret_changed = changed;
+	return 0;
+}
+
+int pp_apply(struct pp_context *context, const struct pp_plan *plan,
+	const struct pp_apply_options *options, bool *ret_changed, struct pp_error *error)
+{
+	struct pp_effects effects;
+	int r = pp_effects_init(&effects, context, options, error);
+	return r < 0 ? r : pp_apply_on(&effects, plan, ret_changed, error);
+}

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Apply: a plan forwards, in a journal; and what others of this library ask of journals. */
+#ifndef LIB_APPLY_APPLY_H
+#define LIB_APPLY_APPLY_H
+
+#include "lib/apply/effects.h"
+
+/* pp_apply, on effects that the caller made (tests put faults into them). */
+int pp_apply_on(struct pp_effects *effects, const struct pp_plan *plan, bool *ret_changed,
+	struct pp_error *error);
+
+/* Who knows which guests there are. */
+struct pp_guest_judge {
+	/* Whether a guest that owns devices has ended: they are given back. */
+	bool (*gone)(struct pp_context *context, const char *guest, void *data);
+	void *data;
+};
+/* Undoes what was interrupted, ends what was as good as done, gives back what guests that are gone
+ * had (JUDGE may be NULL: none is). Goes through all and returns the first failure. */
+int pp_journal_recover(struct pp_context *context, const struct pp_apply_options *options,
+	const struct pp_guest_judge *judge, bool *ret_changed, struct pp_error *error);
+int pp_journal_recover_on(struct pp_effects *effects, const struct pp_guest_judge *judge,
+	bool *ret_changed, struct pp_error *error);
+int pp_journal_unfinished(struct pp_context *context, const struct pp_guest_judge *judge,
+	struct pp_unfinished_list **ret_list, struct pp_error *error);
+
+/* Gives back the devices of an owner ("guest:NAME"), or those of ADDRESSES alone (NULL: all), where
+ * they came from, and forgets them. Devices that do not go back stay in the journal. */
+int pp_journal_release(struct pp_context *context, const char *owner,
+	const struct pp_address *addresses, size_t n_addresses,
+	const struct pp_apply_options *options, bool *ret_changed, struct pp_error *error);
+int pp_journal_release_on(struct pp_effects *effects, const char *owner,
+	const struct pp_address *addresses, size_t n_addresses, bool *ret_changed,
+	struct pp_error *error);
+
+#endif

@@ -1,0 +1,273 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "lib/apply/journal.h"
+#include "base/buffer.h"
+#include "base/file.h"
+#include "base/json.h"
+#include "base/parse.h"
+#include "lib/apply/driver.h"
+#include "lib/apply/journalread.h"
+#include "lib/apply/store.h"
+#include "lib/plan/plan.h"
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#define FOLDER "journal"
+#define NEW_PREFIX ".new-"
+
+void pp_journal_free(struct pp_journal *journal)
+{
+	if (!journal)
+		return;
+	pp_journal_done(journal);
+	free(journal);
+}
+
+/* ---- writing ------------------------------------------------------------------------------------
+ */
+
+/* One write, all of it or nothing: half a line is taken back. */
+static int write_line(struct pp_effects *effects, int fd, const char *line, size_t length)
+{
+	int r = pp_effects_point(effects);
+	if (r < 0)
+		return r;
+	off_t end = lseek(fd, 0, SEEK_END);
+	if (end < 0)
+		return -errno;
+	ssize_t n = write(fd, line, length);
+	if (n == (ssize_t)length)
+		return 0;
+	r = n < 0 ? -errno : -ENOSPC;
+	if (ftruncate(fd, end) < 0)
+		return -errno;
+	return r;
+}
+
+static int write_buffer(struct pp_effects *effects, int fd, const struct pp_buffer *line)
+{
+	return line->failed ? line->failed : write_line(effects, fd, line->data, line->length);
+}
+
+int pp_journal_write(
+	struct pp_effects *effects, struct pp_journal *journal, const char *word, ssize_t step)
+{
+	char line[64];
+	int n = step < 0 ? snprintf(line, sizeof(line), "%s\n", word)
+			 : snprintf(line, sizeof(line), "%s %zd\n", word, step + 1);
+	int r = write_line(effects, journal->fd, line, (size_t)n);
+	if (r < 0)
+		return r;
+	if (pp_text_is(word, "applied"))
+		journal->applied = true;
+	if (pp_text_is(word, "try"))
+		journal->tried[step] = true;
+	if (pp_text_is(word, "undone"))
+		journal->undone[step] = true;
+	return 0;
+}
+
+static struct pp_json *plan_line(struct pp_context *context, const struct pp_plan *plan)
+{
+	PP_CLEANUP(pp_json_freep) struct pp_json *object = pp_plan_object(plan);
+	PP_CLEANUP(pp_json_freep) struct pp_json *identities = pp_json_array();
+	if (!object || !identities)
+		return NULL;
+	for (size_t i = 0; i < plan->n_steps; i++) {
+		char text[512] = "";
+		if (plan->steps[i].kind == PP_STEP_DRIVER)
+			pp_driver_identity(context, plan->steps[i].subject, text, sizeof(text));
+		if (pp_json_add_string(identities, text) < 0)
+			return NULL;
+	}
+	if (pp_json_set(object, "identities", PP_TAKE(identities)) < 0)
+		return NULL;
+	return PP_TAKE(object);
+}
+
+static int write_head(struct pp_effects *effects, int fd, const struct pp_plan *plan)
+{
+	PP_BUFFER struct pp_buffer head = PP_BUFFER_INIT;
+	PP_BUFFER struct pp_buffer line = PP_BUFFER_INIT;
+	PP_FREE char *boot = pp_journal_boot(effects->context);
+	PP_CLEANUP(pp_json_freep) struct pp_json *object = plan_line(effects->context, plan);
+	PP_FREE char *text = object ? pp_json_print(object, false) : NULL;
+	if (!boot || !text)
+		return -ENOMEM;
+	pp_buffer_printf(
+		&head, "pcipass-journal %d %s %d\n", PP_JOURNAL_VERSION, boot, (int)getpid());
+	pp_buffer_printf(&line, "plan %s\n", text);
+	int r = write_buffer(effects, fd, &head);
+	return r < 0 ? r : write_buffer(effects, fd, &line);
+}
+
+/* A file without a name yet. It is locked before it can be seen to be nobody's. */
+static int make_new(int folder, const char *name)
+{
+	for (int tries = 0; tries < 8; tries++) {
+		struct stat st;
+		PP_CLOSE int fd = openat(folder, name,
+			O_RDWR | O_APPEND | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+		if (fd < 0 && errno == EEXIST && unlinkat(folder, name, 0) == 0)
+			continue; /* of a process that had our pid and died */
+		if (fd < 0)
+			return -errno;
+		int r = pp_lock_try(fd);
+		if (r < 0 && r != -EAGAIN)
+			return r;
+		if (r == 0 && fstat(fd, &st) == 0 && st.st_nlink > 0)
+			return PP_TAKE_FD(fd);
+	}
+	return -EBUSY;
+}
+
+static int give_name(struct pp_effects *effects, int folder, const char *from, char name[16])
+{
+	unsigned number;
+	int r = pp_effects_point(effects);
+	if (r >= 0)
+		r = pp_journal_last(effects->context, &number);
+	while (r >= 0 && number < 999999) {
+		snprintf(name, 16, "%06u", ++number);
+		if (renameat2(folder, from, folder, name, RENAME_NOREPLACE) == 0)
+			return 0;
+		r = errno == EEXIST ? 0 : -errno;
+	}
+	return r < 0 ? r : -ENOSPC;
+}
+
+int pp_journal_begin(struct pp_effects *effects, const struct pp_plan *plan,
+	struct pp_journal **ret_journal, struct pp_error *error)
+{
+	PP_CLEANUP(pp_journal_freep) struct pp_journal *journal = calloc(1, sizeof(*journal));
+	PP_CLOSE int folder = -1;
+	char from[32];
+	if (!journal)
+		return pp_error_oom(error);
+	journal->fd = -1;
+	int r = pp_journal_room(journal, plan);
+	if (r < 0)
+		return pp_error_oom(error);
+	r = pp_store_open(effects->context, FOLDER, true, &folder, error);
+	if (r < 0)
+		return r;
+	snprintf(from, sizeof(from), NEW_PREFIX "%d", (int)getpid());
+	r = pp_effects_point(effects);
+	if (r >= 0)
+		r = journal->fd = make_new(folder, from);
+	if (r >= 0) {
+		r = write_head(effects, journal->fd, plan);
+		if (r >= 0)
+			r = give_name(effects, folder, from, journal->name);
+		if (r < 0)
+			unlinkat(folder, from, 0);
+	}
+	if (r < 0) {
+		r = pp_error_errno(error, r, "writing a journal in %s/run/pcipass/%s",
+			effects->context->root, FOLDER);
+		pp_error_remedy(error, "nothing was changed; make room there and try again");
+		return r;
+	}
+	*ret_journal = PP_TAKE(journal);
+	return 0;
+}
+
+/* ---- one that is there
+ * --------------------------------------------------------------------------- */
+
+static int cut_half_line(int fd, const char *text, size_t length)
+{
+	size_t end = length;
+	while (end > 0 && text[end - 1] != '\n')
+		end--;
+	if (end == length)
+		return 0;
+	return ftruncate(fd, (off_t)end) < 0 ? -errno : 0;
+}
+
+static int own(struct pp_effects *effects, const char *name, int wait_ms,
+	struct pp_journal *journal, struct pp_error *error)
+{
+	PP_CLOSE int folder = -1;
+	PP_FREE char *text = NULL;
+	size_t length = 0;
+	struct stat st;
+	int r = pp_store_open(effects->context, FOLDER, false, &folder, error);
+	if (r < 0)
+		return r;
+	journal->fd = openat(folder, name, O_RDWR | O_APPEND | O_NOFOLLOW | O_CLOEXEC);
+	r = journal->fd < 0 ? -errno : pp_lock_wait(journal->fd, wait_ms);
+	if (r == -ETIMEDOUT)
+		r = -EAGAIN;
+	if (r >= 0 && (fstat(journal->fd, &st) < 0 || st.st_nlink == 0))
+		r = -ENOENT;
+	if (r >= 0)
+		r = pp_file_read_fd(journal->fd, PP_JOURNAL_MAX, &text, &length);
+	if (r >= 0)
+		r = cut_half_line(journal->fd, text, length);
+	if (r >= 0)
+		r = pp_journal_parse(effects->context, name, text, length, journal);
+	if (r < 0 && r != -EAGAIN && r != -ENOENT)
+		return pp_error_errno(error, r, "opening the journal %s", name);
+	return r;
+}
+
+int pp_journal_own(struct pp_effects *effects, const char *name, int wait_ms,
+	struct pp_journal **ret_journal, struct pp_error *error)
+{
+	PP_CLEANUP(pp_journal_freep) struct pp_journal *journal = calloc(1, sizeof(*journal));
+	if (!journal)
+		return pp_error_oom(error);
+	journal->fd = -1;
+	int r = own(effects, name, wait_ms, journal, error);
+	if (r < 0)
+		return r;
+	*ret_journal = PP_TAKE(journal);
+	return 0;
+}
+
+int pp_journal_end(struct pp_effects *effects, struct pp_journal *journal)
+{
+	PP_CLOSE int folder = -1;
+	/* On a full disk the line is missing and the file goes all the same. */
+	if (!journal->released)
+		pp_journal_write(effects, journal, "released", -1);
+	int r = pp_effects_point(effects);
+	if (r >= 0)
+		r = pp_store_open(effects->context, FOLDER, false, &folder, NULL);
+	if (r >= 0 && unlinkat(folder, journal->name, 0) < 0 && errno != ENOENT)
+		r = -errno;
+	return r;
+}
+
+int pp_journal_set_aside(struct pp_effects *effects, const char *name)
+{
+	PP_CLOSE int folder = -1;
+	char aside[64];
+	snprintf(aside, sizeof(aside), "bad-%.40s", name);
+	int r = pp_effects_point(effects);
+	if (r >= 0)
+		r = pp_store_open(effects->context, FOLDER, false, &folder, NULL);
+	if (r >= 0 && renameat(folder, name, folder, aside) < 0)
+		r = -errno;
+	return r;
+}
+
+void pp_journal_sweep(struct pp_effects *effects)
+{
+	PP_CLEANUP(pp_arena_freep) struct pp_arena *arena = pp_arena_new();
+	PP_CLOSE int folder = -1;
+	char **names = NULL;
+	size_t count = 0;
+	if (!arena || pp_store_open(effects->context, FOLDER, false, &folder, NULL) < 0)
+		return;
+	pp_tree_list(effects->context->tree, arena, "/run/pcipass/" FOLDER, &names, &count);
+	for (size_t i = 0; i < count; i++) {
+		if (!pp_text_starts(names[i], NEW_PREFIX))
+			continue;
+		PP_CLOSE int fd = openat(folder, names[i], O_RDWR | O_NOFOLLOW | O_CLOEXEC);
+		if (fd >= 0 && pp_lock_try(fd) == 0 && pp_effects_point(effects) == 0)
+			unlinkat(folder, names[i], 0);
+	}
+}

@@ -1,0 +1,398 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "lib/apply/model.h"
+#include "base/arena.h"
+#include "base/buffer.h"
+#include "base/file.h"
+#include "base/parse.h"
+#include "lib/plan/plan.h"
+#include <fcntl.h>
+#include <fnmatch.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#define PCI "/sys/bus/pci"
+#define LEARNED "learned\n"
+
+struct model {
+	struct pp_context *context;
+	struct pp_tree *tree;
+	struct pp_arena *arena;
+};
+
+struct function {
+	const char *address;
+	const char *path; /* in the tree, without links: "/sys/devices/pci0000:00/0000:00:1a.7" */
+	const char *modalias, *driver, *override; /* NULL: none */
+};
+
+/* ---- reading ------------------------------------------------------------------------------------
+ */
+
+static int function_read(struct model *model, const char *address, struct function *ret_function)
+{
+	char path[PP_PATH_MAX];
+	char *real = NULL, *text = NULL;
+	struct pp_address parsed;
+	char name[PP_ADDRESS_SIZE];
+	if (pp_address_parse(address, &parsed) < 0)
+		return -ENODEV;
+	pp_address_text(&parsed, name);
+	if (pp_path(path, sizeof(path), PCI "/devices/%s", name) < 0 ||
+		pp_tree_real(model->tree, model->arena, path, &real) < 0 ||
+		!pp_text_starts(real, "/sys/"))
+		return -ENODEV;
+
+	struct function function = {.path = real};
+	function.address = pp_arena_strdup(model->arena, name);
+	if (!function.address)
+		return -ENOMEM;
+	if (pp_path(path, sizeof(path), "%s/driver", real) == 0 &&
+		pp_tree_link_name(model->tree, model->arena, path, &text) == 0)
+		function.driver = text;
+	if (pp_path(path, sizeof(path), "%s/modalias", real) == 0 &&
+		pp_tree_line(model->tree, model->arena, path, &text) == 0)
+		function.modalias = text;
+	if (pp_path(path, sizeof(path), "%s/driver_override", real) == 0 &&
+		pp_tree_line(model->tree, model->arena, path, &text) == 0 && text[0] &&
+		!pp_text_is(text, "(null)"))
+		function.override = text;
+	*ret_function = function;
+	return 0;
+}
+
+/* The lines of a driver's file that begin with WORD and a blank, one a call. */
+static const char *rule_next(char **cursor, const char *word)
+{
+	size_t length = strlen(word);
+	char *line;
+	while ((line = strsep(cursor, "\n")))
+		if (strncmp(line, word, length) == 0 && line[length] == ' ')
+			return line + length + 1;
+	return NULL;
+}
+
+static char *rules_read(struct model *model, const char *driver)
+{
+	char path[PP_PATH_MAX];
+	char *text = NULL;
+	if (pp_path(path, sizeof(path), "/model/drivers/%s", driver) < 0 ||
+		pp_tree_read(model->tree, model->arena, path, &text, NULL) < 0)
+		return NULL;
+	return text;
+}
+
+static bool driver_lists(struct model *model, const char *driver, const char *modalias)
+{
+	char *cursor = rules_read(model, driver);
+	const char *pattern;
+	while (cursor && modalias && (pattern = rule_next(&cursor, "match")))
+		if (fnmatch(pattern, modalias, 0) == 0)
+			return true;
+	return false;
+}
+
+/* pci_match_device(): an override restricts matching to the driver that it names, and that one
+ * always matches; otherwise the driver's table decides. */
+static bool driver_matches(struct model *model, const char *driver, const struct function *function)
+{
+	if (function->override)
+		return pp_text_is(function->override, driver);
+	return driver_lists(model, driver, function->modalias);
+}
+
+/* ---- changing the tree --------------------------------------------------------------------------
+ */
+
+/* A path of the file system for one of the tree; links in it have been followed inside the tree. */
+static char *outside(struct model *model, const char *path)
+{
+	return pp_arena_printf(model->arena, "%s%s", model->context->root, path);
+}
+
+static char *driver_folder(struct model *model, const char *driver)
+{
+	char path[PP_PATH_MAX];
+	char *real = NULL;
+	if (!pp_driver_valid(driver) ||
+		pp_path(path, sizeof(path), PCI "/drivers/%s", driver) < 0 ||
+		pp_tree_real(model->tree, model->arena, path, &real) < 0 ||
+		!pp_text_starts(real, "/sys/"))
+		return NULL;
+	return real;
+}
+
+/* "../../../bus/pci/drivers/NAME" from a device's folder, and the way back from a driver's. */
+static char *link_target(struct model *model, const char *from, const char *to)
+{
+	PP_BUFFER struct pp_buffer target = PP_BUFFER_INIT;
+	for (const char *c = from + strlen("/sys"); *c; c++)
+		if (*c == '/')
+			pp_buffer_puts(&target, "../");
+	pp_buffer_puts(&target, to + strlen("/sys/"));
+	return pp_arena_strdup(model->arena, pp_buffer_text(&target));
+}
+
+static int link_make(struct model *model, const char *folder, const char *name, const char *to)
+{
+	char *path = pp_arena_printf(model->arena, "%s%s/%s", model->context->root, folder, name);
+	char *target = link_target(model, folder, to);
+	if (!path || !target)
+		return -ENOMEM;
+	return symlink(target, path) < 0 ? -errno : 0;
+}
+
+static int link_drop(struct model *model, const char *folder, const char *name)
+{
+	char *path = pp_arena_printf(model->arena, "%s%s/%s", model->context->root, folder, name);
+	if (!path)
+		return -ENOMEM;
+	return unlink(path) < 0 && errno != ENOENT ? -errno : 0;
+}
+
+/* ---- what the kernel does
+ * ------------------------------------------------------------------------ */
+
+static int probe_error(struct model *model, const char *driver, const struct function *function)
+{
+	char path[PP_PATH_MAX];
+	char *cursor = rules_read(model, driver);
+	const char *rule;
+	uint64_t number;
+	size_t length = strlen(function->address);
+	while (cursor && (rule = rule_next(&cursor, "fail")))
+		if (strncmp(rule, function->address, length) == 0 && rule[length] == ' ' &&
+			pp_parse_u64(rule + length + 1, 10, 4095, &number) == 0)
+			return -(int)number;
+	if (!strstr(driver, "vfio"))
+		return 0;
+	if (pp_path(path, sizeof(path), "%s/iommu_group", function->path) < 0 ||
+		!pp_tree_exists(model->tree, path))
+		return -EINVAL;
+	/* "Cannot bind to PF with SR-IOV enabled" */
+	if (pp_path(path, sizeof(path), "%s/sriov_numvfs", function->path) == 0 &&
+		pp_tree_u64(model->tree, path, 10, &number) == 0 && number > 0)
+		return -EBUSY;
+	return 0;
+}
+
+static int driver_probe(struct model *model, const char *driver, struct function *function)
+{
+	char *folder = driver_folder(model, driver);
+	if (!folder)
+		return -ENODEV;
+	int r = probe_error(model, driver, function);
+	if (r < 0)
+		return r;
+	r = link_make(model, function->path, "driver", folder);
+	if (r >= 0)
+		r = link_make(model, folder, function->address, function->path);
+	if (r >= 0)
+		function->driver = pp_arena_strdup(model->arena, driver);
+	return r;
+}
+
+static int store_bind(struct model *model, const char *driver, struct function *function)
+{
+	if (!driver_matches(model, driver, function))
+		return -ENODEV;
+	return function->driver ? -EBUSY : driver_probe(model, driver, function);
+}
+
+static int store_unbind(struct model *model, const char *driver, struct function *function)
+{
+	if (!pp_text_is(function->driver, driver))
+		return -ENODEV;
+	char *folder = driver_folder(model, driver);
+	int r = link_drop(model, function->path, "driver");
+	if (r >= 0 && folder)
+		r = link_drop(model, folder, function->address);
+	return r;
+}
+
+/* Says success when every probe failed, and does nothing for a device that has a driver. */
+static int store_probe(struct model *model, struct function *function)
+{
+	char **names = NULL;
+	size_t count = 0;
+	if (function->driver)
+		return 0;
+	int r = pp_tree_list(model->tree, model->arena, PCI "/drivers", &names, &count);
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < count; i++)
+		if (driver_matches(model, names[i], function) &&
+			driver_probe(model, names[i], function) == 0)
+			break;
+	return 0;
+}
+
+static int driver_learn(struct model *model, const struct function *function)
+{
+	if (!function->driver || function->override || !function->modalias ||
+		pp_driver_passes(function->driver) ||
+		driver_lists(model, function->driver, function->modalias))
+		return 0;
+	PP_BUFFER struct pp_buffer text = PP_BUFFER_INIT;
+	const char *known = rules_read(model, function->driver);
+	if (known && !pp_text_starts(known, LEARNED))
+		return 0;
+	pp_buffer_printf(&text, "%smatch %s\n", known ? known : LEARNED, function->modalias);
+	char *folder = outside(model, "/model/drivers");
+	if (text.failed || !folder)
+		return -ENOMEM;
+	int r = pp_file_mkdirs(AT_FDCWD, folder, 0755);
+	PP_CLOSE int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (r < 0 || fd < 0)
+		return r < 0 ? r : -errno;
+	return pp_file_replace(fd, function->driver, text.data, text.length, 0644);
+}
+
+static int store_override(struct model *model, const struct function *function, const char *text)
+{
+	int r = driver_learn(model, function);
+	if (r < 0)
+		return r;
+	size_t length = strcspn(text, "\n");
+	char *path = pp_arena_printf(
+		model->arena, "%s%s/driver_override", model->context->root, function->path);
+	char *line = pp_arena_printf(
+		model->arena, "%.*s\n", length ? (int)length : 6, length ? text : "(null)");
+	if (!path || !line)
+		return -ENOMEM;
+	PP_CLOSE int fd = open(path, O_WRONLY | O_TRUNC | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0644);
+	return fd < 0 ? -errno : pp_file_write_all(fd, line, strlen(line));
+}
+
+static int store_reset(struct model *model, const struct function *function)
+{
+	char path[PP_PATH_MAX];
+	char *methods = NULL;
+	int r = pp_path(path, sizeof(path), "%s/reset_method", function->path);
+	if (r >= 0)
+		r = pp_tree_line(model->tree, model->arena, path, &methods);
+	if (r < 0)
+		return r;
+	return methods[0] ? 0 : -ENOTTY;
+}
+
+/* ---- the files that are written to
+ * --------------------------------------------------------------- */
+
+static int write_device(struct model *model, const char *rest, const char *text)
+{
+	const char *slash = strchr(rest, '/');
+	if (!slash)
+		return -EISDIR;
+	struct function function;
+	char *address = pp_arena_strndup(model->arena, rest, (size_t)(slash - rest));
+	int r = address ? function_read(model, address, &function) : -ENOMEM;
+	if (r < 0)
+		return r == -ENODEV ? -ENOENT : r;
+	if (pp_text_is(slash, "/driver_override"))
+		return store_override(model, &function, text);
+	if (pp_text_is(slash, "/reset"))
+		return store_reset(model, &function);
+	return -EACCES;
+}
+
+static int write_driver(struct model *model, const char *rest, const char *address)
+{
+	const char *slash = strchr(rest, '/');
+	if (!slash)
+		return -EISDIR;
+	struct function function;
+	char *driver = pp_arena_strndup(model->arena, rest, (size_t)(slash - rest));
+	if (!driver)
+		return -ENOMEM;
+	if (!driver_folder(model, driver))
+		return -ENOENT;
+	int r = function_read(model, address, &function);
+	if (r < 0)
+		return r;
+	if (pp_text_is(slash, "/bind"))
+		return store_bind(model, driver, &function);
+	if (pp_text_is(slash, "/unbind"))
+		return store_unbind(model, driver, &function);
+	return -EACCES;
+}
+
+int pp_model_write(struct pp_context *context, const char *path, const char *text)
+{
+	PP_CLEANUP(pp_arena_freep) struct pp_arena *arena = pp_arena_new();
+	if (!arena)
+		return -ENOMEM;
+	struct model model = {.context = context, .tree = context->tree, .arena = arena};
+	if (pp_text_starts(path, PCI "/devices/"))
+		return write_device(&model, path + strlen(PCI "/devices/"), text);
+	char *address = pp_arena_strndup(arena, text, strcspn(text, "\n"));
+	if (!address)
+		return -ENOMEM;
+	if (pp_text_starts(path, PCI "/drivers/"))
+		return write_driver(&model, path + strlen(PCI "/drivers/"), address);
+	if (!pp_text_is(path, PCI "/drivers_probe"))
+		return -ENOENT;
+	struct function function;
+	int r = function_read(&model, address, &function);
+	return r < 0 ? r : store_probe(&model, &function);
+}
+
+/* ---- modules
+ * -------------------------------------------------------------------------------------- */
+
+static int folder_make(struct model *model, const char *parent, const char *name)
+{
+	char *real = NULL;
+	int r = pp_tree_real(model->tree, model->arena, parent, &real);
+	char *path =
+		r < 0 ? NULL
+		      : pp_arena_printf(model->arena, "%s%s/%s", model->context->root, real, name);
+	if (!path)
+		return r < 0 ? r : -ENOMEM;
+	return mkdir(path, 0755) < 0 && errno != EEXIST ? -errno : 0;
+}
+
+/* A driver that registers takes what is free and matches. */
+static int driver_register(struct model *model, const char *driver)
+{
+	char **names = NULL;
+	size_t count = 0;
+	char *module = pp_arena_strdup(model->arena, driver);
+	if (!module)
+		return -ENOMEM;
+	for (char *c = module; *c; c++)
+		*c = *c == '-' ? '_' : *c;
+	/* A tree need not have sys/module. */
+	folder_make(model, "/sys/module", module);
+	int r = folder_make(model, PCI "/drivers", driver);
+	if (r >= 0)
+		r = pp_tree_list(model->tree, model->arena, PCI "/devices", &names, &count);
+	for (size_t i = 0; r >= 0 && i < count; i++) {
+		struct function function;
+		if (function_read(model, names[i], &function) == 0 && !function.driver &&
+			driver_matches(model, driver, &function))
+			driver_probe(model, driver, &function);
+	}
+	return r;
+}
+
+int pp_model_load(struct pp_context *context, const char *module)
+{
+	PP_CLEANUP(pp_arena_freep) struct pp_arena *arena = pp_arena_new();
+	if (!arena)
+		return -ENOMEM;
+	struct model model = {.context = context, .tree = context->tree, .arena = arena};
+	if (pp_driver_valid(module) && !strchr(module, ':')) {
+		bool known = pp_text_is(module, "vfio-pci") || pp_text_is(module, "pci-stub") ||
+			     driver_folder(&model, module) || rules_read(&model, module);
+		return known ? driver_register(&model, module) : -ENOENT;
+	}
+	char **names = NULL;
+	size_t count = 0;
+	int found = -ENOENT;
+	pp_tree_list(context->tree, arena, "/model/drivers", &names, &count);
+	for (size_t i = 0; i < count; i++)
+		if (driver_lists(&model, names[i], module))
+			found = driver_register(&model, names[i]);
+	return found;
+}

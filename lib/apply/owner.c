@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Whose a device is, and where it came from, as the journals remember it. */
+#include "base/parse.h"
+#include "lib/apply/journal.h"
+#include "lib/plan/plan.h"
+#include <string.h>
+
+/* The step that moved SUBJECT, or claims it, in a journal that holds; NULL: none. */
+static const struct pp_step *step_of(const struct pp_journal *journal, const char *subject)
+{
+	if (!journal->plan || journal->stale || !pp_journal_finished(journal))
+		return NULL;
+	for (size_t i = 0; i < journal->plan->n_steps; i++)
+		if (journal->plan->steps[i].kind == PP_STEP_DRIVER &&
+			pp_journal_counts(journal, i) &&
+			pp_text_is(journal->plan->steps[i].subject, subject))
+			return &journal->plan->steps[i];
+	return NULL;
+}
+
+/* The host's moves of a device, back from the newest for as long as each begins where the one
+ * before it ended: in between someone else may have moved it. */
+static struct pp_origin origin_of(const struct pp_journals *journals, const char *subject)
+{
+	struct pp_origin origin = {0};
+	for (size_t i = journals->n_items; i-- > 0;) {
+		const struct pp_step *step = step_of(&journals->items[i], subject);
+		if (!step || pp_step_idle(step) || pp_journal_guest(&journals->items[i]))
+			continue;
+		if (origin.known && !pp_driver_same(&step->to, &origin.state))
+			break;
+		origin = (struct pp_origin){.known = true, .state = step->from};
+	}
+	return origin;
+}
+
+int pp_device_owner(struct pp_context *context, const struct pp_address *address, char *owner,
+	size_t size, struct pp_driver_state *ret_origin, struct pp_error *error)
+{
+	PP_CLEANUP(pp_journals_freep) struct pp_journals *journals = NULL;
+	char subject[PP_ADDRESS_SIZE];
+	pp_address_text(address, subject);
+	int r = pp_journals_load(context, &journals, error);
+	if (r < 0)
+		return r;
+	struct pp_origin origin = origin_of(journals, subject);
+	const char *who = origin.known ? "host" : "";
+	for (size_t i = 0; i < journals->n_items; i++) {
+		const struct pp_step *step = step_of(&journals->items[i], subject);
+		if (!step || !pp_journal_guest(&journals->items[i]))
+			continue;
+		who = journals->items[i].plan->owner;
+		if (!origin.known)
+			origin.state = step->from;
+	}
+	if (strlen(who) >= size)
+		return pp_error_set(error, PP_STATUS_FAILED, -ENAMETOOLONG,
+			"the owner of %s has a name of %zu bytes", subject, strlen(who));
+	strcpy(owner, who);
+	if (ret_origin)
+		*ret_origin = origin.state;
+	return 0;
+}
+
+int pp_plan_reattach(struct pp_context *context, const struct pp_host *host,
+	const struct pp_device *const *devices, size_t n_devices, struct pp_plan **ret_plan,
+	struct pp_error *error)
+{
+	PP_CLEANUP(pp_journals_freep) struct pp_journals *journals = NULL;
+	int r = pp_journals_load(context, &journals, error);
+	if (r < 0)
+		return r;
+	PP_FREE struct pp_origin *origins = calloc(n_devices + 1, sizeof(*origins));
+	if (!origins)
+		return pp_error_oom(error);
+	for (size_t i = 0; i < n_devices; i++) {
+		char subject[PP_ADDRESS_SIZE];
+		origins[i] = origin_of(journals, pp_address_text(&devices[i]->address, subject));
+	}
+	return pp_plan_restore(host, devices, n_devices, origins, ret_plan, error);
+}
