@@ -187,5 +187,7 @@ void pp_check_claimed(struct pp_check_run *run)
 		pp_finding_evidence(run, "%s", setting->file);
 		if (setting->autostart && pp_text_is(setting->tool, "libvirt"))
 			pp_finding_remedy(run, "virsh autostart --disable %s", setting->name);
+		else if (setting->autostart)
+			pp_finding_remedy(run, "qm set %s --onboot 0", setting->name);
 	}
 }

@@ -3,35 +3,61 @@
 #include "lib/check/subjects.h"
 #include "base/parse.h"
 
-static const char *remedy_of(enum pp_use_kind kind)
+/* A volume of device mapper is named as in /dev/mapper ("vg-root"). */
+static const char *node_of(struct pp_check_run *run, const char *name)
 {
-	switch (kind) {
+	static const char *const kernel[] = {"sd", "nvme", "vd", "md", "mmcblk", "xvd", "sr", "hd"};
+
+	for (size_t i = 0; i < PP_COUNT(kernel); i++) {
+		if (pp_text_starts(name, kernel[i]))
+			return pp_check_join(run, NULL, "/dev/%s", name);
+	}
+	return pp_check_join(run, NULL, "/dev/mapper/%s", name);
+}
+
+static void add_remedy(struct pp_check_run *run, const struct pp_use *use)
+{
+	const char *name = use->name ? use->name : "it";
+
+	switch (use->kind) {
 	case PP_USE_MOUNT:
-		return "umount %s";
+		pp_finding_remedy(run, "umount %s", node_of(run, name));
+		return;
 	case PP_USE_SWAP:
-		return "swapoff /dev/%s";
+		pp_finding_remedy(run, "swapoff %s", node_of(run, name));
+		return;
 	case PP_USE_HOLDER:
-		return "take %s out of the LVM, RAID, crypt or ZFS set that holds it";
+		pp_finding_remedy(run,
+			"close what holds %s (vgchange -an, mdadm --stop, cryptsetup close, zpool "
+			"export, or end the program)",
+			name);
+		return;
 	case PP_USE_ROUTE:
-		return "move the route to another interface than %s first";
+		pp_finding_remedy(run, "move the default route to another interface than %s", name);
+		return;
 	case PP_USE_ADDRESS:
-		return "ip address flush dev %s";
+		pp_finding_remedy(run, "ip link set %s down", name);
+		return;
 	case PP_USE_BRIDGE_PORT:
-		return "ip link set %s nomaster";
+		pp_finding_remedy(run, "ip link set %s nomaster", name);
+		return;
 	case PP_USE_SESSION:
-		return "log in by another way than %s (the console, another network)";
-	case PP_USE_VFIO:
-		return "end %s first, or wait until it has let go";
+		pp_finding_remedy(
+			run, "log in by another way than %s (the console, another network)", name);
+		return;
 	case PP_USE_GUEST:
-		return "shut down guest %s, or take the device out of its definition";
+		pp_finding_remedy(run, "shut guest %s down, or take the device out of it", name);
+		return;
 	case PP_USE_VIRTUAL_FUNCTIONS:
-		return "pcipass nodedev-setvfs %s 0";
+		pp_finding_remedy(run, "free its virtual function %s first", name);
+		return;
+	case PP_USE_VFIO:
 	case PP_USE_DISPLAY:
 	case PP_USE_SOUND:
 	case PP_USE_INPUT:
 		break;
 	}
-	return "stop what uses %s";
+	pp_finding_remedy(run, "stop %s, or wait until it has let go", name);
 }
 
 static bool ours(const struct pp_check_run *run, const struct pp_use *use)
@@ -53,7 +79,7 @@ void pp_check_in_use(struct pp_check_run *run)
 		pp_finding_evidence(run, "%s", use->evidence ? use->evidence : "");
 		if (!use->blocking)
 			continue;
-		pp_finding_remedy(run, remedy_of(use->kind), use->name ? use->name : "it");
+		add_remedy(run, use);
 		pp_finding_force(run, use->name);
 	}
 }

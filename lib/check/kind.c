@@ -97,6 +97,23 @@ void pp_check_pf_on_vfio(struct pp_check_run *run)
 	pp_finding_can_do(run);
 }
 
+/* vfio-pci does not take a function that has virtual ones (-16), whoever uses them. */
+void pp_check_vfs_on(struct pp_check_run *run)
+{
+	const struct pp_device *device = run->device;
+
+	if (!device->sriov_count || !pp_check_to_vfio(run) || pp_driver_is_vfio(device->driver))
+		return;
+	pp_finding_add(run, PP_FAIL,
+		"it has %u virtual functions, and vfio-pci takes it only without",
+		device->sriov_count);
+	pp_finding_evidence(
+		run, "/sys/bus/pci/devices/%s/sriov_numvfs: %u", device->name, device->sriov_count);
+	pp_finding_remedy(run, "pcipass nodedev-setvfs %s 0; or give virtual functions to guests",
+		device->name);
+	pp_finding_can_do(run);
+}
+
 void pp_check_vf_room(struct pp_check_run *run)
 {
 	const struct pp_device *device = run->device;

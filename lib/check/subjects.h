@@ -24,7 +24,7 @@ pp_check_function pp_check_power_off, pp_check_device_errors, pp_check_link_slow
 	pp_check_interrupt_shared;
 /* kind.c */
 pp_check_function pp_check_vmd, pp_check_igd, pp_check_removable, pp_check_vgpu,
-	pp_check_pf_on_vfio, pp_check_vf_room, pp_check_vf_link;
+	pp_check_pf_on_vfio, pp_check_vfs_on, pp_check_vf_room, pp_check_vf_link;
 /* knownbad.c */
 pp_check_function pp_check_known_bad;
 /* binding.c */

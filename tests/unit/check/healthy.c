@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* A healthy host gives no FAIL and no WARN. */
+#include "fixture.h"
+
+static void expect_healthy(const struct pp_findings *findings)
+{
+	if (pp_findings_worst(findings) >= PP_WARN)
+		fixture_print(findings);
+	assert_true(pp_findings_worst(findings) < PP_WARN);
+	assert_int_equal(pp_findings_refuse(findings, NULL), 0);
+}
+
+static void test_host(void **state)
+{
+	struct pp_host *host = fixture_host(NULL);
+	struct pp_findings *findings;
+
+	assert_int_equal(pp_check_host(host, &findings, NULL), 0);
+	expect_healthy(findings);
+	assert_true(findings->n_items > 5);
+	pp_findings_free(findings);
+	pp_host_free(host);
+}
+
+static void check_device(const struct pp_host *host, const char *name, bool group)
+{
+	const struct pp_device *device = fixture_find(host, name);
+	struct pp_check_options options = {.group = group, .act = true};
+	struct pp_findings *findings;
+
+	assert_non_null(device);
+	assert_int_equal(pp_check_devices(host, &device, 1, &options, &findings, NULL), 0);
+	expect_healthy(findings);
+	pp_findings_free(findings);
+}
+
+static void test_devices(void **state)
+{
+	struct pp_host *host = fixture_host(NULL);
+
+	check_device(host, NVME, false);
+	check_device(host, NIC, false);
+	check_device(host, EHCI, true);
+	check_device(host, UHCI, true);
+	check_device(host, GPU, false);
+	check_device(host, PCI_NIC, false);
+	pp_host_free(host);
+}
+
+/* Facts that are not there make no noise: a host of which nothing is known but its devices. */
+static void test_bare(void **state)
+{
+	static const char text[] = "/sys/bus/pci/devices/\n";
+	struct pp_context context = {0};
+	struct pp_host *host;
+	struct pp_findings *findings;
+
+	assert_int_equal(pp_tree_parse("bare", text, strlen(text), &context.tree, NULL), 0);
+	assert_int_equal(pp_host_read(&context, PP_READ_ALL, &host, NULL), 0);
+	assert_int_equal(pp_check_host(host, &findings, NULL), 0);
+	assert_non_null(fixture_finding(findings, "no-iommu"));
+	pp_findings_free(findings);
+	assert_int_equal(pp_check_devices(host, NULL, 0, NULL, &findings, NULL), 0);
+	pp_findings_free(findings);
+	pp_host_free(host);
+	pp_tree_free(context.tree);
+}
+
+static void test_shallow(void **state)
+{
+	struct pp_host host = {.depth = PP_READ_DEVICES};
+	struct pp_findings *findings = NULL;
+	struct pp_error error = {0};
+
+	assert_int_equal(pp_check_host(&host, &findings, &error), -EINVAL);
+	assert_int_equal(pp_check_devices(&host, NULL, 0, NULL, &findings, &error), -EINVAL);
+	assert_null(findings);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_host),
+		cmocka_unit_test(test_devices),
+		cmocka_unit_test(test_bare),
+		cmocka_unit_test(test_shallow),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
