@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "lib/host/config.h"
+#include "base/cleanup.h"
 #include <string.h>
 
 enum {
@@ -162,13 +163,37 @@ static void walk_list(struct walk *walk)
 		if (there)
 			walk->config->capabilities.read = true;
 		if (!there || (head[0] != 0xff && !parse_capability(walk, at, head))) {
+			uint8_t first[1];
 			walk->config->cut = true;
+			walk->config->header_only = !fetch(walk, PP_CONFIG_HEADER, first, 1);
 			return;
 		}
 		if (head[0] == 0xff)
 			return;
 		at = head[1] & 0xfcu;
 	}
+}
+
+/* One to six pairs of registers, a BAR each: sizes from bit 4 on; which BAR, how many, the size
+ * now. */
+static bool parse_rebar(struct walk *walk, unsigned at)
+{
+	struct pp_rebar *rebars = walk->config->rebars;
+	unsigned count = 1;
+	for (unsigned i = 0; i < count; i++) {
+		uint8_t bytes[8];
+		if (!fetch(walk, at + 4 + 8 * i, bytes, sizeof(bytes)))
+			return false;
+		uint32_t supported = get32(bytes), control = get32(bytes + 4);
+		unsigned bar = control & 7;
+		if (i == 0)
+			count = control >> 5 & 7;
+		if (bar >= PP_COUNT(walk->config->rebars))
+			return true;
+		rebars[bar].sizes = supported >> 4 | (uint64_t)(control >> 16) << 28;
+		rebars[bar].current = control >> 8 & 0x3f;
+	}
+	return true;
 }
 
 static bool parse_extended(struct walk *walk, unsigned id, uint16_t at)
@@ -187,7 +212,7 @@ static bool parse_extended(struct walk *walk, unsigned id, uint16_t at)
 		return true;
 	case EXT_REBAR:
 		capabilities->rebar = at;
-		return true;
+		return parse_rebar(walk, at);
 	case EXT_DSN:
 		if (!fetch(walk, at + 4u, bytes, 8))
 			return false;

@@ -26,6 +26,7 @@ struct pp_config {
 	enum pp_header header;
 	bool multifunction;
 	struct pp_capabilities capabilities;
+	struct pp_rebar rebars[6];
 };
 
 void pp_config_parse(const struct pp_config_source *source, struct pp_config *ret_config);

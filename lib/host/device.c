@@ -289,34 +289,54 @@ int pp_devices_read(struct pp_reader *reader, struct pp_error *error)
 /* ---- PP_READ_CONFIG ---------------------------------------------------------------------------
  */
 
-static void read_config(struct pp_reader *reader, struct pp_device *device)
+static int keep_config(
+	struct pp_reader *reader, struct pp_device *device, const struct pp_config *config)
+{
+	/* without CAP_SYS_ADMIN the kernel shows the first 64 bytes alone */
+	bool hidden = !reader->privileged && config->header_only;
+	if (config->length < PP_CONFIG_HEADER || (config->cut && !hidden))
+		device->flags |= PP_DEVICE_CONFIG_SHORT;
+	if (config->length < PP_CONFIG_HEADER)
+		return 0;
+	device->capabilities = config->capabilities;
+	device->header = config->header;
+	if (config->dead) {
+		device->flags |= PP_DEVICE_CONFIG_DEAD;
+		return 0;
+	}
+	device->revision = config->revision;
+	device->multifunction = config->multifunction;
+	if (!(reader->depth & PP_READ_CHECKS) || !config->capabilities.rebar)
+		return 0;
+	struct pp_health *health = pp_arena_alloc(reader->arena, sizeof(*health));
+	if (!health)
+		return -ENOMEM;
+	memcpy(health->rebars, config->rebars, sizeof(health->rebars));
+	device->health = health;
+	return 0;
+}
+
+static ssize_t read_piece(void *data, unsigned offset, void *bytes, size_t size)
+{
+	return pp_tree_file_read(data, offset, bytes, size);
+}
+
+static int read_config(struct pp_reader *reader, struct pp_device *device)
 {
 	char path[PP_PATH_MAX];
-	uint8_t bytes[PP_CONFIG_EXTENDED];
+	struct pp_tree_file file;
 	int r = pp_path(path, sizeof(path), "%s/config", device->path);
-	ssize_t length = r < 0 ? r : pp_tree_read_bytes(reader->tree, path, bytes, sizeof(bytes));
-	if (length < 0) {
+	if (r == 0)
+		r = pp_tree_file_open(reader->tree, path, &file);
+	if (r < 0) {
 		device->flags |= PP_DEVICE_CONFIG_UNREAD;
-		return;
+		return 0;
 	}
-	struct pp_config_bytes memory = {bytes, (size_t)length};
-	struct pp_config_source source = {pp_config_bytes_read, &memory};
+	struct pp_config_source source = {read_piece, &file};
 	struct pp_config config;
 	pp_config_parse(&source, &config);
-	device->capabilities = config.capabilities;
-	/* without CAP_SYS_ADMIN the kernel shows the first 64 bytes alone */
-	bool hidden = !reader->privileged && length == PP_CONFIG_HEADER;
-	if (config.length < PP_CONFIG_HEADER || (config.cut && !hidden))
-		device->flags |= PP_DEVICE_CONFIG_SHORT;
-	if (config.length < PP_CONFIG_HEADER)
-		return;
-	device->header = config.header;
-	if (config.dead) {
-		device->flags |= PP_DEVICE_CONFIG_DEAD;
-		return;
-	}
-	device->revision = config.revision;
-	device->multifunction = config.multifunction;
+	pp_tree_file_close(&file);
+	return keep_config(reader, device, &config);
 }
 
 static int read_bars(struct pp_reader *reader, struct pp_device *device)
@@ -337,10 +357,10 @@ static int read_deep(struct pp_reader *reader, struct pp_device *device)
 	const char *removable = NULL;
 	/* before config space, for reading that wakes a sleeping device */
 	int r = read_line(reader, device, "power_state", &device->power_state);
-	if (r != -ENOMEM) {
-		read_config(reader, device);
+	if (r != -ENOMEM)
+		r = read_config(reader, device);
+	if (r == 0)
 		r = read_bars(reader, device);
-	}
 	if (r == 0)
 		r = read_line(reader, device, "reset_method", &device->reset_methods);
 	if (r != -ENOMEM)

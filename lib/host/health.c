@@ -109,37 +109,6 @@ static int read_vf_bars(
 	return r;
 }
 
-static uint32_t get32(const uint8_t *bytes)
-{
-	return bytes[0] | (uint32_t)bytes[1] << 8 | (uint32_t)bytes[2] << 16 |
-	       (uint32_t)bytes[3] << 24;
-}
-
-/* Resizable BAR: for each a word of capability (sizes from bit 4 on) and one of control (which BAR,
- * how many there are, the size now). */
-static void read_rebars(
-	struct pp_reader *reader, const struct pp_device *device, struct pp_health *health)
-{
-	uint8_t bytes[4096];
-	char path[PP_PATH_MAX];
-	size_t at = device->capabilities.rebar + 4u;
-	if (!device->capabilities.rebar ||
-		pp_path(path, sizeof(path), "%s/config", device->path) < 0)
-		return;
-	ssize_t length = pp_tree_read_bytes(reader->tree, path, bytes, sizeof(bytes));
-	unsigned count = 1;
-	for (unsigned i = 0; i < count && length >= 0 && at + 8 <= (size_t)length; i++, at += 8) {
-		uint32_t capability = get32(bytes + at), control = get32(bytes + at + 4);
-		if (i == 0)
-			count = control >> 5 & 7;
-		unsigned index = control & 7;
-		if (index >= PP_COUNT(health->rebars))
-			continue;
-		health->rebars[index].sizes = capability >> 4 | (uint64_t)(control >> 16) << 28;
-		health->rebars[index].current = control >> 8 & 0x3f;
-	}
-}
-
 static int read_net(
 	struct pp_reader *reader, const struct pp_device *device, struct pp_health *health)
 {
@@ -163,7 +132,10 @@ static int read_net(
 static int read_device(struct pp_reader *reader, struct pp_device *device)
 {
 	char path[PP_PATH_MAX];
-	struct pp_health *health = pp_arena_alloc(reader->arena, sizeof(*health));
+	/* where config space told of resizable BARs it is there already */
+	struct pp_health *health = (struct pp_health *)device->health;
+	if (!health)
+		health = pp_arena_alloc(reader->arena, sizeof(*health));
 	if (!health)
 		return -ENOMEM;
 	device->health = health;
@@ -181,8 +153,6 @@ static int read_device(struct pp_reader *reader, struct pp_device *device)
 		r = read_vf_bars(reader, device, health);
 	if (r == 0)
 		r = read_net(reader, device, health);
-	if (r == 0)
-		read_rebars(reader, device, health);
 	return r;
 }
 

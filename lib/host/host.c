@@ -56,6 +56,8 @@ int pp_host_read(struct pp_context *context, unsigned depth, struct pp_host **re
 	if (!owned)
 		return pp_error_oom(error);
 
+	if (depth & PP_READ_CHECKS) /* they ask about what these say */
+		depth |= PP_READ_CONFIG | PP_READ_PLATFORM;
 	struct pp_reader reader = {
 		.tree = context->tree,
 		.arena = arena,
