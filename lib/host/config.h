@@ -17,9 +17,10 @@ struct pp_config_source {
 };
 
 struct pp_config {
-	size_t length; /* bytes of the header that could be read, at most 64 */
-	bool dead;     /* they are all ones: nobody answers */
-	bool cut;      /* a structure of the first 256 bytes is named but cannot be read */
+	size_t length;    /* bytes of the header that could be read, at most 64 */
+	bool dead;        /* they are all ones: nobody answers */
+	bool cut;         /* a structure of the first 256 bytes is named but cannot be read */
+	bool header_only; /* nothing behind the header can be read: what the kernel shows to all */
 	uint16_t vendor, product; /* a virtual function has ffff here */
 	uint32_t class_code;
 	uint8_t revision;
