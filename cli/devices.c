@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "cli/devices.h"
+#include "base/buffer.h"
+#include <string.h>
+
+void cli_devices_done(struct cli_devices *devices)
+{
+	free(devices->items);
+	free(devices->names);
+}
+
+int cli_read(struct cli *cli, unsigned depth, struct pp_host **ret_host)
+{
+	struct pp_error error = {0};
+	int r = pp_host_read(cli->context, depth, ret_host, &error);
+	return r < 0 ? cli_fail(cli, &error) : PP_STATUS_OK;
+}
+
+int cli_devices_add(struct cli_devices *devices, const struct pp_device *device, const char *name)
+{
+	for (size_t i = 0; i < devices->count; i++)
+		if (devices->items[i] == device)
+			return 0;
+	if (devices->count == devices->room) {
+		size_t room = devices->room ? devices->room * 2 : 8;
+		const struct pp_device **items = realloc(devices->items, room * sizeof(*items));
+		if (!items)
+			return -ENOMEM;
+		devices->items = items;
+		const char **names = realloc(devices->names, room * sizeof(*names));
+		if (!names)
+			return -ENOMEM;
+		devices->names = names;
+		devices->room = room;
+	}
+	devices->items[devices->count] = device;
+	devices->names[devices->count++] = name;
+	return 0;
+}
+
+int cli_devices_find(struct cli *cli, const struct pp_host *host, const char *const *words,
+	size_t n_words, struct cli_devices *devices)
+{
+	for (size_t i = 0; i < n_words; i++) {
+		struct pp_error error = {0};
+		const struct pp_device *device = NULL;
+		if (pp_device_find(cli->context, host, words[i], &device, &error) < 0)
+			return cli_fail(cli, &error);
+		if (cli_devices_add(devices, device, words[i]) < 0)
+			return cli_oom(cli);
+	}
+	return PP_STATUS_OK;
+}
+
+int cli_devices_add_groups(const struct pp_host *host, struct cli_devices *devices)
+{
+	size_t named = devices->count;
+	for (size_t i = 0; i < named; i++) {
+		int number = devices->items[i]->group;
+		const struct pp_group *group = number >= 0 ? pp_host_group(host, number) : NULL;
+		for (size_t j = 0; group && j < group->n_devices; j++) {
+			const struct pp_device *member = group->devices[j];
+			if (member->header != PP_HEADER_ENDPOINT)
+				continue;
+			if (cli_devices_add(devices, member, NULL) < 0)
+				return -ENOMEM;
+		}
+	}
+	return 0;
+}
+
+const char *cli_node_name(const struct pp_device *device, char text[CLI_NODE_SIZE])
+{
+	const struct pp_address *address = &device->address;
+	snprintf(text, CLI_NODE_SIZE, "pci_%04x_%02x_%02x_%u", address->domain, address->bus,
+		address->slot, address->function);
+	return text;
+}
+
+char *cli_device_title(const struct pp_device *device)
+{
+	PP_BUFFER struct pp_buffer buffer = PP_BUFFER_INIT;
+	if (device->vendor_name)
+		pp_buffer_puts(&buffer, device->vendor_name);
+	else
+		pp_buffer_printf(&buffer, "Vendor %04x", device->vendor);
+	if (device->product_name)
+		pp_buffer_printf(&buffer, " %s", device->product_name);
+	else
+		pp_buffer_printf(&buffer, " Device %04x", device->product);
+	return pp_buffer_take(&buffer);
+}
+
+const char *cli_device_called(
+	const struct cli_devices *devices, size_t index, char text[CLI_NODE_SIZE])
+{
+	return devices->names[index] ? devices->names[index]
+				     : cli_node_name(devices->items[index], text);
+}
+
+struct pp_json *cli_devices_json(const struct cli_devices *devices)
+{
+	struct pp_json *array = pp_json_array();
+	for (size_t i = 0; i < devices->count; i++) {
+		char text[CLI_NODE_SIZE];
+		struct pp_json *object = pp_json_object();
+		pp_json_set_string(object, "name", cli_device_called(devices, i, text));
+		pp_json_set_string(object, "address", devices->items[i]->name);
+		pp_json_add(array, object);
+	}
+	return array;
+}

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The devices that a verb was given, by the names that the user wrote. */
+#ifndef CLI_DEVICES_H
+#define CLI_DEVICES_H
+
+#include "cli/cli.h"
+
+#define CLI_NODE_SIZE 32 /* of "pci_0000_00_1a_7" */
+struct cli_devices {
+	const struct pp_device **items;
+	const char **names; /* as they were written; NULL: came along with its group */
+	size_t count, room;
+};
+void cli_devices_done(struct cli_devices *devices);
+#define CLI_DEVICES PP_CLEANUP(cli_devices_done)
+
+/* Reads the machine; an error is said. Returns an exit status. */
+int cli_read(struct cli *cli, unsigned depth, struct pp_host **ret_host);
+PP_DEFINE_CLEANUP(struct pp_host *, pp_host_free)
+PP_DEFINE_CLEANUP(struct pp_findings *, pp_findings_free)
+PP_DEFINE_CLEANUP(struct pp_unfinished_list *, pp_unfinished_free)
+PP_DEFINE_CLEANUP(struct pp_plan *, pp_plan_free)
+/* Finds each, once. The words must outlive the list. Returns an exit status. */
+int cli_devices_find(struct cli *cli, const struct pp_host *host, const char *const *words,
+	size_t n_words, struct cli_devices *devices);
+/* Adds the other endpoints of their IOMMU groups. 0 or -ENOMEM. */
+int cli_devices_add_groups(const struct pp_host *host, struct cli_devices *devices);
+int cli_devices_add(struct cli_devices *devices, const struct pp_device *device, const char *name);
+
+/* virsh's name of a function. */
+const char *cli_node_name(const struct pp_device *device, char text[CLI_NODE_SIZE]);
+/* As lspci writes it: "Intel Corporation 82801JI (ICH10 Family) USB2 EHCI Controller #2"; free. */
+char *cli_device_title(const struct pp_device *device);
+/* How the user calls it: the word, else virsh's name. */
+const char *cli_device_called(
+	const struct cli_devices *devices, size_t index, char text[CLI_NODE_SIZE]);
+/* [{"name", "address"}] */
+struct pp_json *cli_devices_json(const struct cli_devices *devices);
+
+#endif

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "cli/guests.h"
+#include "base/file.h"
+#include "base/parse.h"
+#include <fcntl.h>
+
+#define XML_MAX ((size_t)16 << 20)
+
+int cli_guest(struct cli *cli, const char *name, struct pp_guest_list **ret_list)
+{
+	struct pp_error error = {0};
+	int r = pp_guest_info(cli->context, name, ret_list, &error);
+	return r < 0 ? cli_fail(cli, &error) : PP_STATUS_OK;
+}
+
+bool cli_guest_runs(const struct pp_guest_info *guest)
+{
+	switch (guest->state) {
+	case PP_GUEST_STARTING:
+	case PP_GUEST_RUNNING:
+	case PP_GUEST_PAUSED:
+	case PP_GUEST_IN_SHUTDOWN:
+		return true;
+	case PP_GUEST_SHUT_OFF:
+		return false;
+	case PP_GUEST_CRASHED: /* QEMU may still be there, holding the guest as it crashed */
+		return guest->qemu > 0;
+	}
+	return false;
+}
+
+bool cli_is_file(const char *word)
+{
+	return *word == '/' || pp_text_starts(word, "./") || pp_text_starts(word, "../") ||
+	       pp_text_ends(word, ".xml") || pp_text_is(word, "-");
+}
+
+int cli_read_xml(struct cli *cli, const char *file, char **ret_xml, size_t *ret_length)
+{
+	struct pp_error error = {0};
+	int r = pp_text_is(file, "-") ? pp_file_read_fd(STDIN_FILENO, XML_MAX, ret_xml, ret_length)
+				      : pp_file_read(AT_FDCWD, file, XML_MAX, ret_xml, ret_length);
+	if (r >= 0)
+		return PP_STATUS_OK;
+	if (r == -EFBIG)
+		pp_error_set(&error, PP_STATUS_FAILED, EFBIG,
+			"%s is larger than 16 MiB, which no definition is", file);
+	else
+		pp_error_errno(&error, r, "Failed to open file '%s'", file);
+	return cli_fail(cli, &error);
+}
+
+void cli_guest_json(struct pp_json *object, const struct pp_guest_info *guest)
+{
+	struct pp_json *devices = pp_json_array();
+	for (const char *const *device = guest->devices; device && *device; device++)
+		pp_json_add_string(devices, *device);
+	pp_json_set_string(object, "name", guest->name);
+	pp_json_set_string(object, "uuid", guest->uuid);
+	pp_json_set(object, "id", guest->id >= 0 ? pp_json_int(guest->id) : NULL);
+	pp_json_set_string(object, "state", pp_guest_state_text(guest->state));
+	pp_json_set_string(object, "reason", guest->reason);
+	pp_json_set(object, "qemu", guest->qemu > 0 ? pp_json_int(guest->qemu) : NULL);
+	pp_json_set(object, "supervisor",
+		guest->supervisor > 0 ? pp_json_int(guest->supervisor) : NULL);
+	pp_json_set_bool(object, "persistent", guest->persistent);
+	pp_json_set_string(object, "type", guest->type);
+	pp_json_set_string(object, "arch", guest->arch);
+	pp_json_set_string(object, "machine", guest->machine);
+	pp_json_set_string(object, "emulator", guest->emulator);
+	pp_json_set_int(object, "vcpus", guest->vcpus);
+	pp_json_set_int(object, "memory", (int64_t)guest->memory);
+	pp_json_set_string(object, "console", guest->console);
+	pp_json_set(object, "devices", devices);
+}

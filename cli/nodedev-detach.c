@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "base/buffer.h"
+#include "base/parse.h"
+#include "cli/road.h"
+#include "cli/verb.h"
+
+static const char *driver, *forced[256];
+static size_t n_forced;
+static bool group;
+
+static const struct pp_option options[] = {
+	{"driver", 0, "NAME", "vfio-pci (usual), vfio-pci-... (a variant) or pci-stub", NULL,
+		&driver},
+	{"group", 0, NULL, "its whole IOMMU group goes along", &group},
+	{"force-for", 0, "NAME",
+		"although NAME (a disk, interface, process) uses it; may be repeated", NULL, NULL,
+		forced, &n_forced, PP_COUNT(forced) - 1},
+};
+
+static char *blame_text(const struct cli_devices *devices)
+{
+	PP_BUFFER struct pp_buffer buffer = PP_BUFFER_INIT;
+	char text[CLI_NODE_SIZE];
+	pp_buffer_printf(&buffer, "Failed to detach device%s", devices->count > 1 ? "s" : "");
+	for (size_t i = 0; i < devices->count; i++)
+		pp_buffer_printf(&buffer, " %s", cli_device_called(devices, i, text));
+	return pp_buffer_take(&buffer);
+}
+
+/* libvirt's words for its backends are drivers too. */
+static const char *driver_name(void)
+{
+	if (pp_text_is(driver, "vfio"))
+		return "vfio-pci";
+	return driver;
+}
+
+static int detach(struct cli *cli, const struct pp_host *host, struct cli_devices *devices)
+{
+	PP_FREE char *blame = blame_text(devices);
+	PP_CLEANUP(pp_plan_freep) struct pp_plan *plan = NULL;
+	PP_CLEANUP(pp_findings_freep) struct pp_findings *findings = NULL;
+	struct pp_error error = {0}, plan_error = {0};
+	if (!blame)
+		return cli_oom(cli);
+	int planned = pp_plan_detach(
+		host, devices->items, devices->count, driver_name(), &plan, &plan_error);
+	/* Already as asked: whatever a check would say of it now. */
+	if (planned >= 0 && plan->n_steps == 0)
+		return cli_apply(cli, plan, blame);
+	struct pp_check_options check = {
+		.driver = driver_name(), .group = group, .force = forced, .act = true};
+	int r = pp_check_devices(host, devices->items, devices->count, &check, &findings, &error);
+	if (r < 0)
+		return cli_fail(cli, &error);
+	int status = cli_heed(cli, findings, blame);
+	if (status)
+		return status;
+	if (planned >= 0)
+		return cli_apply(cli, plan, blame);
+	cli_blame(cli, "%s", blame);
+	return cli_fail(cli, &plan_error);
+}
+
+static int run(struct cli *cli, const char *const *words, size_t n_words)
+{
+	if (pp_text_is(driver, "kvm") || pp_text_is(driver, "xen"))
+		return cli_usage(cli,
+			"--driver %s is no longer supported; vfio-pci and pci-stub are", driver);
+	int status = cli_open(cli);
+	if (status)
+		return status;
+	PP_CLEANUP(pp_host_freep) struct pp_host *host = NULL;
+	CLI_DEVICES struct cli_devices devices = {0};
+	status = cli_read(cli, CLI_READ_TO_ACT, &host);
+	if (!status)
+		status = cli_devices_find(cli, host, words, n_words, &devices);
+	if (!status && group && cli_devices_add_groups(host, &devices) < 0)
+		status = cli_oom(cli);
+	if (status)
+		return status;
+	cli_set(cli, "devices", cli_devices_json(&devices));
+	status = detach(cli, host, &devices);
+	if (status || cli->dry_run)
+		return status;
+	char text[CLI_NODE_SIZE];
+	for (size_t i = 0; i < devices.count; i++)
+		cli_print(cli, "Device %s detached\n", cli_device_called(&devices, i, text));
+	cli_end(cli);
+	return status;
+}
+
+const struct cli_verb cli_verb_nodedev_detach = {
+	.name = "nodedev-detach",
+	.alias = "nodedev-dettach",
+	.group = CLI_GIVE,
+	.summary = "take devices from the host, for a guest",
+	.example = "  # pcipass nodedev-detach 00:1a.7 --group\n"
+		   "  Device 00:1a.7 detached\n"
+		   "  Device pci_0000_00_1a_0 detached\n",
+	.usage = "DEVICE... [--driver NAME] [--group] [--force-for NAME]...",
+	.details = "All of them or none: when one cannot go, those that went are given back.\n",
+	.options = options,
+	.n_options = PP_COUNT(options),
+	.min_words = 1,
+	.max_words = CLI_ANY,
+	.words = "a device",
+	.word_option = "device",
+	.writes = true,
+	.run = run,
+};

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "cli/road.h"
+#include "cli/verb.h"
+#include <string.h>
+
+int cli_heed(struct cli *cli, const struct pp_findings *findings, const char *blame)
+{
+	cli_set(cli, "findings", cli_findings_json(findings));
+	struct pp_error error = {0};
+	if (pp_findings_refuse(findings, &error) >= 0) {
+		cli_findings(cli, stderr, findings, PP_WARN);
+		return PP_STATUS_OK;
+	}
+	cli_blame(cli, "%s", blame);
+	cli_findings(cli, stderr, findings, PP_WARN);
+	for (size_t i = 0; i < findings->n_items; i++) {
+		const struct pp_finding *finding = &findings->items[i];
+		if (finding->severity == PP_FAIL && finding->name)
+			cli_say(cli, "     --force-for %s overrides [%s]", finding->name,
+				finding->id);
+	}
+	cli_set_bool(cli, "changed", false);
+	return error.status ? error.status : PP_STATUS_NOT_READY;
+}
+
+void cli_show_plan(struct cli *cli, const struct pp_plan *plan)
+{
+	PP_FREE char *json = pp_plan_json(plan);
+	struct pp_json *steps = NULL;
+	if (json && pp_json_parse(json, strlen(json), &steps, NULL) == 0)
+		cli_set(cli, "plan", steps);
+	if (!cli->dry_run)
+		return;
+	PP_FREE char *text = pp_plan_text(plan);
+	if (text && *text)
+		cli_print(cli, "%s", text);
+	if (plan->n_steps == 0)
+		cli_say(cli, "nothing is to be done");
+}
+
+void cli_apply_options(struct cli *cli, struct pp_apply_options *options)
+{
+	*options = (struct pp_apply_options){.progress = cli_progress, .data = cli};
+}
+
+int cli_apply(struct cli *cli, const struct pp_plan *plan, const char *blame)
+{
+	bool changed = false;
+	cli_show_plan(cli, plan);
+	cli_set_bool(cli, "changed", false);
+	if (cli->dry_run || plan->n_steps == 0)
+		return PP_STATUS_OK;
+	struct pp_apply_options options;
+	cli_apply_options(cli, &options);
+	struct pp_error error = {0};
+	int r = pp_apply(cli->context, plan, &options, &changed, &error);
+	cli_progress_end(cli);
+	cli_set_bool(cli, "changed", changed);
+	if (r >= 0)
+		return PP_STATUS_OK;
+	cli_blame(cli, "%s", blame);
+	return cli_fail(cli, &error);
+}

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The road of every verb that moves devices: findings may refuse it, the plan is shown or applied.
+ */
+#ifndef CLI_ROAD_H
+#define CLI_ROAD_H
+
+#include "cli/devices.h"
+
+/* All that checks look at; not the names, which only tables show. */
+#define CLI_READ_TO_ACT (PP_READ_ALL & ~(unsigned)PP_READ_NAMES)
+
+/* Says the findings that matter; an exit status when one of them refuses, after BLAME ("Failed to
+ * detach device 00:1a.7"). They go into the result. */
+int cli_heed(struct cli *cli, const struct pp_findings *findings, const char *blame);
+/* Puts the steps into the result; with --dry-run prints them. */
+void cli_show_plan(struct cli *cli, const struct pp_plan *plan);
+/* Applies it (not with --dry-run), tells of progress. Returns an exit status; "changed" is set. */
+int cli_apply(struct cli *cli, const struct pp_plan *plan, const char *blame);
+void cli_apply_options(struct cli *cli, struct pp_apply_options *options);
+
+#endif

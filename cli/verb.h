@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* A verb: what is typed after pcipass. Each file of verbs ends with its table entries; verbs.c
+ * lists them. */
+#ifndef CLI_VERB_H
+#define CLI_VERB_H
+
+#include "base/options.h"
+#include "cli/cli.h"
+
+enum cli_group { CLI_LOOK, CLI_GIVE, CLI_TAKE_BACK, CLI_GUESTS, CLI_HOST, CLI_GROUPS };
+
+struct cli_verb {
+	const char *name;
+	const char *alias; /* another spelling of it, NULL: none */
+	enum cli_group group;
+	const char *summary; /* for the list of verbs; no full stop */
+	const char *example; /* complete lines: what help begins with */
+	const char *usage;   /* behind the name: "DEV... [--driver NAME]" */
+	const char *details; /* complete lines behind the options; NULL: none */
+	char *(*more)(void); /* more of them, made at run time; NULL: none; the caller frees */
+	const struct pp_option *options;
+	size_t n_options;
+	unsigned min_words, max_words; /* CLI_ANY: no limit */
+	const char *words;             /* what is missing when there are too few: "a device" */
+	/* A virsh option that gives the first word: "device" for --device NAME; NULL: none. */
+	const char *word_option;
+	bool writes; /* knows --dry-run, wants root on the live machine */
+	int (*run)(struct cli *cli, const char *const *words, size_t n_words); /* enum pp_status */
+};
+#define CLI_ANY 100000
+
+/* All verbs, ends with NULL. */
+extern const struct cli_verb *const cli_verbs[];
+const struct cli_verb *cli_verb_find(const char *name);
+/* The nearest verb's name, or NULL. */
+const char *cli_verb_nearest(const char *name);
+
+void cli_help_all(void);
+void cli_help_verb(const struct cli_verb *verb);
+
+#endif
