@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* What is asked of a guest that runs: to shut down, to end, and to be waited for. */
+#include "base/file.h"
+#include "lib/guest/guest.h"
+#include "lib/guest/tend.h"
+#include "lib/qemu/qmp.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/pidfd.h>
+
+#define MONITOR_MS 10000
+/* After the deadline to end and the one after being killed, devices have time to go back. */
+#define RELEASE_MS 300000
+#define KILL_MS 30000
+
+static int fail_inactive(const struct pp_guest *guest, const char *what, struct pp_error *error)
+{
+	pp_error_set(error, PP_STATUS_FAILED, -ESRCH, "guest %s: cannot %s: it does not run",
+		guest->name, what);
+	pp_error_id(error, "guest-not-running");
+	pp_error_remedy(error, "`pcipass start %s` starts it", guest->name);
+	return -ESRCH;
+}
+
+/* Loads a guest that has to run: 1, or 0 when it does not. */
+static int load_active(struct pp_context *context, const char *word, const char *what,
+	struct pp_guest **ret_guest, struct pp_error *error)
+{
+	PP_CLEANUP(pp_guest_freep) struct pp_guest *guest = NULL;
+
+	int r = pp_guest_may_write(context, what, error);
+	if (r >= 0)
+		r = pp_guest_load(context, word, &guest, error);
+	if (r < 0)
+		return r;
+	bool active = pp_guest_is_active(guest);
+	*ret_guest = PP_TAKE(guest);
+	return active;
+}
+
+/* A command on the monitor that is for verbs. QEMU serves one at a time: others wait in line. */
+static int command(struct pp_context *context, const struct pp_guest *guest, const char *word,
+	struct pp_error *error)
+{
+	PP_CLOSE int folder_fd = -1;
+	PP_CLEANUP(pp_qmp_freep) struct pp_qmp *qmp = NULL;
+
+	int r = pp_record_folder(context, guest->name, false, &folder_fd, error);
+	if (r >= 0)
+		r = pp_qmp_connect(folder_fd, PP_RECORD_VERBS, &qmp, error);
+	if (r >= 0)
+		r = pp_qmp_negotiate(qmp, MONITOR_MS, error);
+	if (r >= 0)
+		r = pp_qmp_call(qmp, word, NULL, MONITOR_MS, NULL, error);
+	if (r >= 0 || !error)
+		return r;
+	if (r == -ETIMEDOUT)
+		pp_error_remedy(error,
+			"QEMU (process %d) is busy or stuck; `pcipass destroy %s` ends it",
+			(int)guest->record->engine.pid, guest->name);
+	return r;
+}
+
+/* ---- waiting ---- */
+
+/* Until the process has gone: 0, or -ETIMEDOUT. */
+static int await_process(const struct pp_process *process, long long end)
+{
+	PP_CLOSE int fd = pp_process_fd(process);
+	if (fd == -ESRCH)
+		return 0;
+	if (fd < 0)
+		return fd;
+	for (;;) {
+		long long left = end < 0 ? -1 : end - pp_clock_ms();
+		if (end >= 0 && left <= 0)
+			return -ETIMEDOUT;
+		struct pollfd wait = {.fd = fd, .events = POLLIN};
+		int r = poll(&wait, 1,
+			left < 0 || left > 1000000 ? (left < 0 ? -1 : 1000000) : (int)left);
+		if (r > 0)
+			return 0;
+		if (r < 0 && errno != EINTR)
+			return -errno;
+	}
+}
+
+static int fail_waiting(const struct pp_guest *guest, struct pp_error *error)
+{
+	const char *reason;
+	enum pp_guest_state state = pp_record_show(guest->record, &reason);
+
+	pp_error_set(error, PP_STATUS_FAILED, -ETIMEDOUT,
+		"guest %s: it has not ended in time: it is %s (%s); QEMU is process %d, its "
+		"supervisor %d",
+		guest->name, pp_guest_state_text(state), reason, (int)guest->record->engine.pid,
+		(int)guest->record->state.supervisor.pid);
+	if (state == PP_GUEST_RUNNING)
+		pp_error_remedy(error, "`pcipass destroy %s` ends it without asking the guest",
+			guest->name);
+	else
+		pp_error_remedy(error, "`pcipass dominfo %s` shows what it does", guest->name);
+	return -ETIMEDOUT;
+}
+
+/* Who takes care of it ends when it has ended; when that one was killed, another adopts it. END <
+ * 0: no deadline. */
+static int await_end(
+	struct pp_context *context, struct pp_guest *guest, long long end, struct pp_error *error)
+{
+	while (pp_guest_is_active(guest)) {
+		struct pp_process carer = pp_record_carer(guest->record);
+		int r = carer.pid ? await_process(&carer, end) : 0;
+		if (r != -ETIMEDOUT && r < 0)
+			return pp_error_errno(
+				error, r, "guest %s: cannot wait for its end", guest->name);
+		int reloaded = pp_guest_reload(context, guest, error);
+		if (reloaded < 0)
+			return reloaded;
+		if (r == -ETIMEDOUT && pp_guest_is_active(guest))
+			return fail_waiting(guest, error);
+		if (pp_guest_is_active(guest) && pp_record_carer(guest->record).pid == 0)
+			return pp_error_set(error, PP_STATUS_RECOVER, -EOWNERDEAD,
+				"guest %s: nobody takes care of it", guest->name);
+	}
+	return 0;
+}
+
+/* Its end is only good when its devices are back. */
+static int judge_end(const struct pp_guest *guest, struct pp_error *error)
+{
+	const struct pp_record_state *state = &guest->record->state;
+
+	if (state->fault || !state->life.unreleased)
+		return 0;
+	pp_error_set(error, PP_STATUS_RECOVER, -EIO,
+		"guest %s: it has ended, but its devices are not back: %s", guest->name,
+		state->devices ? state->devices : "not known why");
+	pp_error_id(error, "device-not-back");
+	pp_error_remedy(error, "`pcipass recover` tries again");
+	return -EIO;
+}
+
+int pp_guest_wait(
+	struct pp_context *context, const char *name, int deadline_ms, struct pp_error *error)
+{
+	PP_CLEANUP(pp_guest_freep) struct pp_guest *guest = NULL;
+	long long end = deadline_ms > 0 ? pp_clock_ms() + deadline_ms : -1;
+
+	int r = pp_guest_load(context, name, &guest, error);
+	if (r >= 0)
+		r = await_end(context, guest, end, error);
+	return r < 0 ? r : judge_end(guest, error);
+}
+
+/* ---- asking ---- */
+
+int pp_guest_shutdown(
+	struct pp_context *context, const char *name, int deadline_ms, struct pp_error *error)
+{
+	PP_CLEANUP(pp_guest_freep) struct pp_guest *guest = NULL;
+	long long end = pp_clock_ms() + deadline_ms;
+
+	int r = load_active(context, name, "shut a guest down", &guest, error);
+	if (r == 0)
+		return fail_inactive(guest, "shut it down", error);
+	if (r > 0)
+		r = command(context, guest, "system_powerdown", error);
+	if (r < 0)
+		return guest && error
+			       ? pp_error_wrap(error, "guest %s: cannot shut it down", guest->name)
+			       : r;
+	if (deadline_ms <= 0)
+		return 0;
+	r = await_end(context, guest, end, error);
+	return r < 0 ? r : judge_end(guest, error);
+}
+
+int pp_guest_destroy(struct pp_context *context, const char *name, struct pp_error *error)
+{
+	PP_CLEANUP(pp_guest_freep) struct pp_guest *guest = NULL;
+
+	int r = load_active(context, name, "end a guest", &guest, error);
+	if (r <= 0)
+		return r;
+	const struct pp_process *supervisor = &guest->record->state.supervisor;
+	PP_CLOSE int fd = pp_process_fd(supervisor);
+	if (fd < 0) {
+		pp_error_set(error, PP_STATUS_IN_USE, -EBUSY,
+			"guest %s: cannot end it: it is being started by process %d", guest->name,
+			(int)guest->record->state.starter.pid);
+		pp_error_remedy(error, "end that process, or try again when it is done");
+		return -EBUSY;
+	}
+	if (pidfd_send_signal(fd, SIGTERM, NULL, 0) < 0 && errno != ESRCH)
+		return pp_error_errno(error, -errno,
+			"guest %s: cannot tell its supervisor (process %d)", guest->name,
+			(int)supervisor->pid);
+	long long end = pp_clock_ms() + guest->record->launch.stop_ms + KILL_MS + RELEASE_MS;
+	r = await_end(context, guest, end, error);
+	return r < 0 ? r : judge_end(guest, error);
+}

@@ -1,0 +1,257 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* What is shown of guests: lists, one guest's facts, its XML; and that a definition goes. */
+#include "base/parse.h"
+#include "lib/guest/guest.h"
+#include "lib/guest/tend.h"
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <unistd.h>
+
+const char *pp_guest_state_text(enum pp_guest_state state)
+{
+	switch (state) {
+	case PP_GUEST_SHUT_OFF:
+		return "shut off";
+	case PP_GUEST_STARTING:
+		return "starting";
+	case PP_GUEST_RUNNING:
+		return "running";
+	case PP_GUEST_PAUSED:
+		return "paused";
+	case PP_GUEST_IN_SHUTDOWN:
+		return "in shutdown";
+	case PP_GUEST_CRASHED:
+		return "crashed";
+	}
+	return "no state";
+}
+
+void pp_guest_list_free(struct pp_guest_list *list)
+{
+	if (list)
+		pp_arena_free(list->arena);
+}
+PP_DEFINE_CLEANUP(struct pp_guest_list *, pp_guest_list_free)
+
+static const char *copy(struct pp_arena *arena, const char *text, bool *oom)
+{
+	if (!text)
+		return NULL;
+	char *result = pp_arena_strdup(arena, text);
+	*oom |= !result;
+	return result;
+}
+
+static const char *const *copy_devices(struct pp_arena *arena, const struct pp_domain *domain,
+	const struct pp_record *record, bool active, bool *oom)
+{
+	size_t count = 0;
+	const char *const *live = active ? record->launch.devices : NULL;
+
+	while (live && live[count])
+		count++;
+	const struct pp_domain_device *device = NULL;
+	while (!live && domain && (device = pp_domain_next_hostdev(domain, device)))
+		count++;
+	const char **devices = pp_arena_array(arena, count + 1, sizeof(*devices));
+	*oom |= !devices;
+	for (size_t i = 0; devices && i < count; i++) {
+		char text[PP_ADDRESS_SIZE];
+		if (!live)
+			device = pp_domain_next_hostdev(domain, device);
+		devices[i] = copy(arena,
+			live ? live[i] : pp_address_text(&device->hostdev.source, text), oom);
+	}
+	return devices;
+}
+
+static void fill_domain(struct pp_guest_info *info, struct pp_arena *arena,
+	const struct pp_domain *domain, bool *oom)
+{
+	info->type = domain->type == PP_DOMAIN_KVM ? "kvm" : "qemu";
+	info->arch = copy(arena, domain->os.arch, oom);
+	info->machine = copy(arena, domain->os.machine, oom);
+	info->emulator = copy(arena, domain->emulator, oom);
+	info->vcpus = domain->vcpus;
+	info->memory = domain->memory;
+	if (!info->uuid)
+		info->uuid = copy(arena, domain->uuid, oom);
+}
+
+static void fill_run(struct pp_guest_info *info, struct pp_arena *arena,
+	const struct pp_guest *guest, bool active, bool *oom)
+{
+	const struct pp_record *record = guest->record;
+	const char *reason;
+
+	info->state = pp_record_show(record, &reason);
+	struct pp_process carer = pp_record_carer(record);
+	if (active && carer.pid == 0)
+		info->reason =
+			copy(arena, "its supervisor is gone: run `pcipass recover` as root", oom);
+	else
+		info->reason = copy(arena, reason, oom);
+	info->id = -1;
+	if (!active)
+		return;
+	info->id = record->launch.id;
+	info->qemu = pp_process_alive(&record->engine) ? record->engine.pid : 0;
+	info->supervisor =
+		pp_process_alive(&record->state.supervisor) ? record->state.supervisor.pid : 0;
+	info->console = copy(arena, record->state.console, oom);
+	info->uuid = copy(arena, record->launch.uuid, oom);
+	if (record->launch.argv && record->launch.argv[0])
+		info->emulator = copy(arena, record->launch.argv[0], oom);
+}
+
+static int fill_info(struct pp_context *context, const struct pp_guest *guest,
+	struct pp_arena *arena, struct pp_guest_info *info, struct pp_error *error)
+{
+	bool oom = false, active = pp_guest_is_active(guest);
+	PP_CLEANUP(pp_definition_freep) struct pp_definition *live = NULL;
+	const struct pp_definition *shown = guest->definition;
+
+	if (active && pp_definition_load_live(context, guest->name, &live, NULL) >= 0 &&
+		live->domain)
+		shown = live;
+	info->name = copy(arena, guest->name, &oom);
+	info->persistent = guest->definition != NULL;
+	fill_run(info, arena, guest, active, &oom);
+	const struct pp_domain *domain = shown ? shown->domain : NULL;
+	const char *emulator = info->emulator;
+	if (domain)
+		fill_domain(info, arena, domain, &oom);
+	else if (shown && !active)
+		info->reason = pp_arena_printf(
+			arena, "its definition cannot be understood: %s", shown->fault.text);
+	if (emulator)
+		info->emulator = emulator;
+	info->devices = copy_devices(arena, domain, guest->record, active, &oom);
+	return oom ? pp_error_oom(error) : 0;
+}
+
+static int new_list(size_t count, struct pp_guest_list **ret_list, struct pp_guest_info **ret_items,
+	struct pp_error *error)
+{
+	struct pp_arena *arena = pp_arena_new();
+	struct pp_guest_list *list = arena ? pp_arena_alloc(arena, sizeof(*list)) : NULL;
+	*ret_items = list ? pp_arena_array(arena, count + 1, sizeof(**ret_items)) : NULL;
+	if (!*ret_items) {
+		pp_arena_free(arena);
+		return pp_error_oom(error);
+	}
+	list->arena = arena;
+	list->items = *ret_items;
+	*ret_list = list;
+	return 0;
+}
+
+/* virsh's: those that run by id, then the others by name. */
+static int compare_guests(const void *a, const void *b)
+{
+	const struct pp_guest_info *one = a, *two = b;
+
+	if ((one->id > 0) != (two->id > 0))
+		return one->id > 0 ? -1 : 1;
+	if (one->id != two->id)
+		return one->id < two->id ? -1 : 1;
+	int order = strcasecmp(one->name, two->name);
+	return order ? order : strcmp(one->name, two->name);
+}
+
+int pp_guest_list(
+	struct pp_context *context, struct pp_guest_list **ret_list, struct pp_error *error)
+{
+	PP_CLEANUP(pp_arena_freep) struct pp_arena *arena = pp_arena_new();
+	char **names;
+	size_t count;
+	if (!arena)
+		return pp_error_oom(error);
+	int r = pp_guest_names(context, arena, &names, &count, error);
+	if (r < 0)
+		return r;
+	PP_CLEANUP(pp_guest_list_freep) struct pp_guest_list *list = NULL;
+	struct pp_guest_info *items;
+	r = new_list(count, &list, &items, error);
+	for (size_t i = 0; r >= 0 && i < count; i++) {
+		PP_CLEANUP(pp_guest_freep) struct pp_guest *guest = NULL;
+		r = pp_guest_load_name(context, names[i], &guest, error);
+		if (r == -ENOENT) {
+			/* A run that is over, of a guest that is no longer defined. */
+			r = 0;
+			continue;
+		}
+		if (r >= 0)
+			r = fill_info(context, guest, list->arena, &items[list->n_items++], error);
+	}
+	if (r < 0)
+		return r;
+	qsort(items, list->n_items, sizeof(*items), compare_guests);
+	*ret_list = PP_TAKE(list);
+	return 0;
+}
+
+int pp_guest_info(struct pp_context *context, const char *name, struct pp_guest_list **ret_list,
+	struct pp_error *error)
+{
+	PP_CLEANUP(pp_guest_freep) struct pp_guest *guest = NULL;
+	int r = pp_guest_load(context, name, &guest, error);
+	if (r < 0)
+		return r;
+	PP_CLEANUP(pp_guest_list_freep) struct pp_guest_list *list = NULL;
+	struct pp_guest_info *items;
+	r = new_list(1, &list, &items, error);
+	if (r < 0)
+		return r;
+	list->n_items = 1;
+	r = fill_info(context, guest, list->arena, &items[0], error);
+	if (r < 0)
+		return r;
+	*ret_list = PP_TAKE(list);
+	return 0;
+}
+
+int pp_guest_xml(struct pp_context *context, const char *name, bool inactive, char **ret_xml,
+	struct pp_error *error)
+{
+	PP_CLEANUP(pp_guest_freep) struct pp_guest *guest = NULL;
+	PP_CLEANUP(pp_definition_freep) struct pp_definition *definition = NULL;
+
+	int r = pp_guest_load(context, name, &guest, error);
+	if (r >= 0)
+		r = pp_guest_current(context, guest, inactive, &definition, error);
+	if (r < 0)
+		return r;
+	char *xml = strndup(definition->text, definition->length);
+	if (!xml)
+		return pp_error_oom(error);
+	*ret_xml = xml;
+	return 0;
+}
+
+int pp_guest_undefine(struct pp_context *context, const char *name, struct pp_error *error)
+{
+	PP_CLEANUP(pp_guest_freep) struct pp_guest *guest = NULL;
+
+	int r = pp_guest_may_write(context, "undefine a guest", error);
+	if (r >= 0)
+		r = pp_guest_load(context, name, &guest, error);
+	if (r < 0)
+		return r;
+	if (!guest->definition)
+		return 0;
+	r = pp_definition_remove(context, guest->name, error);
+	if (r >= 0 && pp_guest_is_active(guest))
+		pp_context_note(context, "guest %s: it runs on, and is gone when it has ended",
+			guest->name);
+	return r;
+}
+
+void pp_strv_free(char **strv)
+{
+	for (char **at = strv; at && *at; at++)
+		free(*at);
+	free(strv);
+}
