@@ -138,7 +138,6 @@ struct pp_interface {
 	bool has_mac;
 	const char *source; /* bridge or network */
 	const char *target; /* name of the tap */
-	bool link_down;
 	unsigned queues, mtu;
 	const char *driver; /* "vhost", "qemu" */
 };
@@ -192,7 +191,7 @@ struct pp_graphics {
 	const char *listen; /* address, NULL: 127.0.0.1 */
 	const char *socket; /* path, NULL: a port */
 	bool no_listen;     /* <listen type='none'/> */
-	const char *password, *keymap, *share_policy;
+	const char *keymap, *share_policy;
 	const char *image_compression, *streaming, *mouse; /* SPICE */
 	enum pp_tristate copy_paste, file_transfer;        /* SPICE */
 };

@@ -268,6 +268,32 @@ static int imply_audio(struct pp_assigning *assigning)
 	return 0;
 }
 
+/* The same definition gives the same addresses: FNV-1a over the guest's uuid (or name) and the
+ * number. */
+static int imply_mac_addresses(struct pp_assigning *assigning)
+{
+	const struct pp_domain *domain = assigning->domain;
+	const char *seed = domain->uuid ? domain->uuid : domain->name;
+	unsigned number = 0;
+
+	for (size_t i = 0; i < assigning->n_devices; i++) {
+		struct pp_domain_device *device = &assigning->devices[i];
+		uint32_t hash = 2166136261u + number;
+
+		if (device->kind != PP_DEV_INTERFACE)
+			continue;
+		number++;
+		if (device->interface.has_mac)
+			continue;
+		for (const char *c = seed; *c; c++)
+			hash = (hash ^ (uint8_t)*c) * 16777619u;
+		memcpy(device->interface.mac,
+			(uint8_t[]){0x52, 0x54, 0x00, hash >> 16, hash >> 8, hash}, 6);
+		device->interface.has_mac = true;
+	}
+	return 0;
+}
+
 static int imply_channel_names(struct pp_assigning *assigning)
 {
 	for (size_t i = 0; i < assigning->n_devices; i++) {
@@ -289,6 +315,7 @@ int pp_assigning_implied(struct pp_assigning *assigning)
 		imply_sata,
 		imply_consoles,
 		imply_channel_names,
+		imply_mac_addresses,
 		imply_video,
 		imply_balloon,
 		imply_audio,

@@ -356,7 +356,6 @@ static void parse_interface(struct pp_parsing *parsing, const struct pp_element 
 	interface->model = model ? pp_parsing_copy(parsing, model) : "rtl8139";
 	if (pp_text_is(model, "virtio-net"))
 		interface->model = "virtio";
-	interface->link_down = pp_parsing_is(pp_element_child(element, "link"), "state", "down");
 	parse_mac(parsing, pp_element_child(element, "mac"), interface);
 }
 

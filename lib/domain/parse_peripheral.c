@@ -106,7 +106,6 @@ void pp_parsing_graphics(struct pp_parsing *parsing, const struct pp_element *el
 	graphics->tls_port = parse_port(parsing, element, "tlsPort");
 	graphics->websocket = parse_port(parsing, element, "websocket");
 	graphics->autoport = pp_parsing_is(element, "autoport", "yes");
-	graphics->password = pp_parsing_attribute(parsing, element, "passwd");
 	graphics->keymap = pp_parsing_attribute(parsing, element, "keymap");
 	graphics->share_policy = pp_parsing_attribute(parsing, element, "sharePolicy");
 	graphics->image_compression = pp_parsing_copy(

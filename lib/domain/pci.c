@@ -346,7 +346,9 @@ static int place_kind(struct run *run, filter_function *filter)
 	return r;
 }
 
-static int place_pci_controllers(struct run *run)
+/* The author's own controllers come first, in the order of their indexes; then those that were
+ * added. */
+static int place_pci_controllers(struct run *run, bool added)
 {
 	int r = 0;
 
@@ -354,13 +356,24 @@ static int place_pci_controllers(struct run *run)
 		const struct pp_domain_device *device =
 			pp_assigning_controller(run->assigning, PP_CONTROLLER_PCI, index);
 
-		if (device && is_wanted(run, device - run->assigning->devices))
+		if (device && !device->line == added &&
+			is_wanted(run, device - run->assigning->devices))
 			r = settle_anywhere(run, device - run->assigning->devices);
 	}
 	return r;
 }
 
-/* By type in the order of the text, and by index within a type. */
+static int place_controller(struct run *run, size_t index)
+{
+	const struct pp_domain_device *device = &run->assigning->devices[index];
+
+	if (!is_wanted(run, index))
+		return 0;
+	return is_ich9(device, device->controller.index) ? settle_ich9(run, index)
+							 : settle_anywhere(run, index);
+}
+
+/* By index within a type. */
 static int place_controllers(struct run *run, enum pp_controller_type type)
 {
 	struct pp_assigning *assigning = run->assigning;
@@ -370,14 +383,14 @@ static int place_controllers(struct run *run, enum pp_controller_type type)
 		for (size_t i = 0; r == 0 && i < assigning->n_devices; i++) {
 			const struct pp_domain_device *device = &assigning->devices[i];
 
-			if (device->kind != PP_DEV_CONTROLLER || device->controller.type != type ||
-				device->controller.index != index || !is_wanted(run, i))
-				continue;
-			r = is_ich9(device, index) ? settle_ich9(run, i) : settle_anywhere(run, i);
+			if (device->kind == PP_DEV_CONTROLLER && device->controller.type == type &&
+				device->controller.index == index && device->line)
+				r = place_controller(run, i);
 		}
 	return r;
 }
 
+/* The author's by type in the order of the text, then those that were added, as they came. */
 static int place_other_controllers(struct run *run)
 {
 	struct pp_assigning *assigning = run->assigning;
@@ -387,10 +400,18 @@ static int place_other_controllers(struct run *run)
 	for (size_t i = 0; r == 0 && i < assigning->n_devices; i++) {
 		const struct pp_domain_device *device = &assigning->devices[i];
 
-		if (device->kind != PP_DEV_CONTROLLER || done & (1 << device->controller.type))
+		if (device->kind != PP_DEV_CONTROLLER || !device->line ||
+			done & (1 << device->controller.type))
 			continue;
 		done |= 1 << device->controller.type;
 		r = place_controllers(run, device->controller.type);
+	}
+	for (size_t i = 0; r == 0 && i < assigning->n_devices; i++) {
+		const struct pp_domain_device *device = &assigning->devices[i];
+
+		if (device->kind == PP_DEV_CONTROLLER &&
+			device->controller.type != PP_CONTROLLER_PCI)
+			r = place_controller(run, i);
 	}
 	return r;
 }
@@ -400,8 +421,10 @@ static int place_devices(struct run *run)
 	static filter_function *const before[] = {is_interface, is_sound};
 	static filter_function *const after[] = {is_disk, is_hostdev, is_balloon, is_rng,
 		is_watchdog, is_video, is_input, is_serial};
-	int r = place_pci_controllers(run);
+	int r = place_pci_controllers(run, false);
 
+	if (r == 0)
+		r = place_pci_controllers(run, true);
 	for (size_t i = 0; r == 0 && i < PP_COUNT(before); i++)
 		r = place_kind(run, before[i]);
 	if (r == 0)

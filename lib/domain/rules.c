@@ -72,10 +72,10 @@ const struct pp_rule pp_grammar_rules[] = {
 	{"cpu.cache", "mode!=emulate|passthrough|disable level=3", ""},
 	{"maxphysaddr", "mode!=passthrough|emulate bits", ""},
 	{"clock", "offset!=utc|localtime|variable adjustment basis=utc", "timer*?name"},
-	{"timer.rtc", "name tickpolicy=delay|catchup track=guest|wall present" YES_NO, ""},
+	{"timer.rtc", "name tickpolicy=delay|catchup track=guest|wall present=yes", ""},
 	{"timer.pit", "name tickpolicy=delay|discard present" YES_NO, ""},
 	{"timer.hpet", "name present" YES_NO, ""},
-	{"timer.tsc", "name frequency present" YES_NO, ""},
+	{"timer.tsc", "name frequency present=yes", ""},
 	{"timer.kvmclock", "name present" YES_NO, ""},
 	{"timer.hypervclock", "name present" YES_NO, ""},
 
@@ -135,7 +135,7 @@ const struct pp_rule pp_grammar_rules[] = {
 	{"mac", "address! type=generated|static check" YES_NO, ""},
 	{"interface.model", "type!=virtio|virtio-net|e1000|e1000e|rtl8139|ne2k_pci|pcnet|i82551|i82557b|"
 		"i82559er|vmxnet3|igb", ""},
-	{"link", "state!=up|down", ""},
+	{"link", "state!=up", ""},
 
 	{"hostdev.pci", "mode=subsystem type managed" YES_NO,
 		"driver:hostdev.driver source+:hostdev.source boot rom acpi" ADDRESS},
@@ -181,9 +181,9 @@ const struct pp_rule pp_grammar_rules[] = {
 		"primary" YES_NO, "resolution acceleration"},
 	{"resolution", "x! y!", ""},
 	{"acceleration", "accel3d=no accel2d" YES_NO "", ""},
-	{"graphics.vnc", "type port autoport" YES_NO " websocket passwd listen keymap socket "
+	{"graphics.vnc", "type port autoport" YES_NO " websocket listen keymap socket "
 		"sharePolicy=allow-exclusive|force-shared|ignore", "listen*?type alias"},
-	{"graphics.spice", "type port tlsPort autoport" YES_NO " passwd listen keymap "
+	{"graphics.spice", "type port tlsPort autoport" YES_NO " listen keymap "
 		"defaultMode=any|insecure", "listen*?type image clipboard filetransfer mouse "
 		"streaming gl:graphics.gl alias"},
 	{"listen.address", "type address", ""},
@@ -204,8 +204,8 @@ const struct pp_rule pp_grammar_rules[] = {
 	{"rng.backend.random", "model", "#text"},
 	{"rng.backend.builtin", "model", ""},
 	{"rate", "bytes! period", ""},
-	{"panic", "model=isa|pvpanic|hyperv", ADDRESS},
-	{"watchdog", "model!=i6300esb|ib700 action=reset|shutdown|poweroff|pause|none|dump|inject-nmi",
+	{"panic", "model=isa|hyperv", ADDRESS},
+	{"watchdog", "model!=i6300esb|ib700 action=reset|shutdown|poweroff|pause|none|inject-nmi",
 		ADDRESS},
 	{"sound", "model!=ich6|ich9|ac97|es1370|sb16|usb|pcspk", "codec* audio:sound.audio" ADDRESS},
 	{"codec", "type!=duplex|micro|output", ""},

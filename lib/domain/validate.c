@@ -7,6 +7,8 @@
 #include <inttypes.h>
 #include <string.h>
 
+#define MAX_DEVICES 2048 /* more than any guest has room for */
+
 struct validation {
 	const struct pp_domain *domain;
 	const char *file;
@@ -36,10 +38,16 @@ static int validate_cpu(const struct validation *v)
 		return fail(v, cpu->topology_line,
 			"<topology> makes %" PRIu64 " CPUs, but <vcpu> says %u", count,
 			domain->max_vcpus);
+	if (pp_text_is(cpu->address_mode, "emulate") && !cpu->address_bits)
+		return fail(v, cpu->line, "<maxphysaddr mode='emulate'> needs bits");
 	if (domain->type == PP_DOMAIN_QEMU && cpu->mode == PP_CPU_HOST_PASSTHROUGH)
 		return fail(v, cpu->line,
 			"<cpu mode='host-passthrough'> needs <domain type='kvm'>: without "
 			"KVM the guest cannot have the host's CPU");
+	if (cpu->migratable != PP_UNSET && cpu->mode != PP_CPU_HOST_PASSTHROUGH &&
+		cpu->mode != PP_CPU_MAXIMUM)
+		return fail(v, cpu->line,
+			"migratable belongs to <cpu mode='host-passthrough'> and 'maximum'");
 	for (size_t i = 0; i < cpu->n_features; i++)
 		for (size_t j = 0; j < i; j++)
 			if (!strcmp(cpu->features[i].name, cpu->features[j].name))
@@ -206,6 +214,10 @@ int pp_domain_validate(const struct pp_domain *domain, const char *file, struct 
 	const struct validation v = {domain, file, error};
 	struct pp_domain *trial = NULL;
 	int r = validate_cpu(&v);
+
+	if (domain->n_devices > MAX_DEVICES)
+		return fail(
+			&v, domain->devices[MAX_DEVICES].line, "more than %d devices", MAX_DEVICES);
 
 	if (r == 0)
 		r = validate_boot(&v);

@@ -12,6 +12,7 @@ struct pp_launch_options {
 	const char *folder; /* of this run: where sockets of the guest are made ("/run/pcipass/guest/NAME") */
 	int qmp_fd;         /* a listening unix socket that QEMU inherits under this number; 0: none ... */
 	const char *qmp;    /* ... then QEMU makes one at this path; NULL: FOLDER/qmp */
+	int64_t now;        /* seconds since 1970: what a clock with an adjustment counts from */
 };
 
 /* What starts one guest. */
@@ -25,6 +26,7 @@ struct pp_launch {
 	const char *console;      /* QEMU's chardev ("charserial0": ask query-chardev for a pty's path); NULL */
 	enum pp_chardev_type console_type;
 	const char *console_path; /* file or unix socket; NULL: a pty, known once QEMU runs */
+	uint64_t balloon;   /* bytes: ask for it with `balloon` before `cont`; 0: the guest has it all */
 	enum pp_lifecycle on_crash; /* RESTART: on GUEST_PANICKED the guest is paused; system_reset and cont */
 	const char *const *hostdevs; /* alias of each PCI host device ("hostdev0"), NULL-terminated */
 	const struct pp_address *hostdev_addresses; /* the same order */

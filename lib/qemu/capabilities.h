@@ -22,6 +22,7 @@ struct pp_qemu_capabilities {
 	const char *package; /* "Debian 1:7.2+dfsg-7" or "" */
 	const char *arch;    /* "x86_64" */
 	bool kvm;            /* built with KVM */
+	bool sandbox;        /* built with seccomp */
 	const struct pp_qemu_machine *machines;
 	size_t n_machines;
 	const char *const *devices; /* QOM device types, sorted */

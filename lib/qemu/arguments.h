@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Arguments of QEMU in the making: options with properties, values escaped as QEMU reads them (a comma is
+ * doubled). The first failure is kept; nothing is checked before the end. Inside lib/qemu only. */
+#ifndef QEMU_ARGUMENTS_H
+#define QEMU_ARGUMENTS_H
+
+#include "base/buffer.h"
+#include "base/json.h"
+#include "lib/qemu/argv.h"
+
+struct pp_arguments {
+	const struct pp_domain *domain;
+	const struct pp_qemu_capabilities *capabilities;
+	const struct pp_launch_options *options;
+	const char *file;
+	struct pp_error *error;
+	struct pp_arena *arena;
+	char **list;
+	size_t count, size;
+	struct pp_buffer current; /* the value of the option that is being written */
+	bool plain;               /* nothing of it is written yet */
+	unsigned n_nodes;         /* block nodes so far */
+	int failed;
+};
+
+int pp_arguments_fail(struct pp_arguments *arguments, int line, const char *format, ...) PP_PRINTF(3, 4);
+void pp_arguments_add(struct pp_arguments *arguments, const char *text);
+void pp_arguments_pair(struct pp_arguments *arguments, const char *option, const char *value);
+
+/* begin("-machine", "q35"), prop("usb", "off") ..., end(). FIRST may be NULL. */
+void pp_arguments_begin(struct pp_arguments *arguments, const char *option, const char *first);
+void pp_arguments_prop(struct pp_arguments *arguments, const char *name, const char *value); /* NULL: skip */
+void pp_arguments_propf(struct pp_arguments *arguments, const char *name, const char *format, ...)
+	PP_PRINTF(3, 4);
+void pp_arguments_switch(struct pp_arguments *arguments, const char *name, enum pp_tristate state);
+/* As it is: CPU flags and the like. */
+void pp_arguments_raw(struct pp_arguments *arguments, const char *text);
+void pp_arguments_end(struct pp_arguments *arguments);
+/* begin("-device", TYPE): this QEMU must have it, else it is DEVICE's line that asks for too much. */
+void pp_arguments_device(struct pp_arguments *arguments, const struct pp_domain_device *device,
+	const char *type);
+/* An option with a JSON value; takes the object. */
+void pp_arguments_json(struct pp_arguments *arguments, const char *option, struct pp_json *object);
+/* bus=,multifunction=,addr= of a device on the guest's PCI. */
+void pp_arguments_place(struct pp_arguments *arguments, const struct pp_domain_device *device);
+/* rombar=,romfile=; bootindex=; acpi-index= */
+void pp_arguments_rom(struct pp_arguments *arguments, const struct pp_domain_device *device);
+void pp_arguments_boot(struct pp_arguments *arguments, const struct pp_domain_device *device);
+
+/* The parts, in the order of the command line. */
+void pp_arguments_machine(struct pp_arguments *arguments);     /* argv_machine.c */
+void pp_arguments_cpu(struct pp_arguments *arguments);         /* argv_cpu.c */
+void pp_arguments_clock(struct pp_arguments *arguments);       /* argv_machine.c */
+void pp_arguments_firmware(struct pp_arguments *arguments);    /* argv_machine.c: boot, kernel */
+void pp_arguments_controllers(struct pp_arguments *arguments); /* argv_controller.c */
+void pp_arguments_disk(struct pp_arguments *arguments, const struct pp_domain_device *device);
+void pp_arguments_chardev(struct pp_arguments *arguments, const struct pp_domain_device *device);
+void pp_arguments_displays(struct pp_arguments *arguments);    /* argv_display.c */
+void pp_arguments_video(struct pp_arguments *arguments, const struct pp_domain_device *device);
+void pp_arguments_sound(struct pp_arguments *arguments, const struct pp_domain_device *device);
+/* Which device a boot device of <os> means; NULL: none. */
+const struct pp_domain_device *pp_boot_target(const struct pp_domain *domain, enum pp_boot_device boot);
+
+#endif

@@ -1,0 +1,333 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "lib/qemu/argv.h"
+#include "base/parse.h"
+#include "lib/qemu/arguments.h"
+#include <string.h>
+
+static void put_identity(struct pp_arguments *arguments)
+{
+	const struct pp_domain *domain = arguments->domain;
+
+	pp_arguments_begin(arguments, "-name", NULL);
+	pp_arguments_prop(arguments, "guest", domain->name);
+	pp_arguments_prop(arguments, "debug-threads", "on");
+	pp_arguments_end(arguments);
+	pp_arguments_add(arguments, "-S");
+}
+
+static void put_monitor(struct pp_arguments *arguments)
+{
+	const struct pp_launch_options *options = arguments->options;
+
+	pp_arguments_pair(arguments, "-display", "none");
+	pp_arguments_add(arguments, "-no-user-config");
+	pp_arguments_add(arguments, "-nodefaults");
+	pp_arguments_begin(arguments, "-chardev", "socket");
+	pp_arguments_prop(arguments, "id", "charmonitor");
+	if (options->qmp_fd > 0)
+		pp_arguments_propf(arguments, "fd", "%d", options->qmp_fd);
+	else if (options->qmp)
+		pp_arguments_prop(arguments, "path", options->qmp);
+	else
+		pp_arguments_propf(arguments, "path", "%s/qmp", options->folder);
+	pp_arguments_prop(arguments, "server", "on");
+	pp_arguments_prop(arguments, "wait", "off");
+	pp_arguments_end(arguments);
+	pp_arguments_pair(arguments, "-mon", "chardev=charmonitor,id=monitor,mode=control");
+}
+
+static void put_interface(
+	struct pp_arguments *arguments, const struct pp_domain_device *device, unsigned number)
+{
+	static const struct {
+		const char *model, *type;
+	} types[] = {{"virtio", "virtio-net-pci"}};
+	const struct pp_interface *interface = &device->interface;
+	const char *type =
+		pp_text_is(interface->model, types[0].model) ? types[0].type : interface->model;
+
+	pp_arguments_begin(arguments, "-netdev", "user");
+	pp_arguments_propf(arguments, "id", "hostnet%u", number);
+	pp_arguments_end(arguments);
+	pp_arguments_device(arguments, device, type);
+	pp_arguments_propf(arguments, "netdev", "hostnet%u", number);
+	pp_arguments_prop(arguments, "id", device->alias);
+	pp_arguments_propf(arguments, "mac", "%02x:%02x:%02x:%02x:%02x:%02x", interface->mac[0],
+		interface->mac[1], interface->mac[2], interface->mac[3], interface->mac[4],
+		interface->mac[5]);
+	pp_arguments_boot(arguments, device);
+	pp_arguments_place(arguments, device);
+	pp_arguments_rom(arguments, device);
+	pp_arguments_end(arguments);
+}
+
+static void put_hostdev(struct pp_arguments *arguments, const struct pp_domain_device *device)
+{
+	char host[PP_ADDRESS_SIZE];
+
+	if (device->place.type == PP_PLACE_UNASSIGNED)
+		return;
+	pp_arguments_device(arguments, device, "vfio-pci");
+	pp_arguments_prop(arguments, "host", pp_address_text(&device->hostdev.source, host));
+	pp_arguments_prop(arguments, "id", device->alias);
+	pp_arguments_boot(arguments, device);
+	pp_arguments_place(arguments, device);
+	pp_arguments_rom(arguments, device);
+	pp_arguments_end(arguments);
+}
+
+static void put_input(struct pp_arguments *arguments, const struct pp_domain_device *device)
+{
+	const struct pp_input *input = &device->input;
+	bool is_virtio = pp_text_is(input->bus, "virtio");
+	const char *type;
+
+	if (pp_text_is(input->bus, "ps2"))
+		return; /* part of the machine */
+	if (pp_text_is(input->type, "tablet"))
+		type = is_virtio ? "virtio-tablet-pci" : "usb-tablet";
+	else if (pp_text_is(input->type, "mouse"))
+		type = is_virtio ? "virtio-mouse-pci" : "usb-mouse";
+	else
+		type = is_virtio ? "virtio-keyboard-pci" : "usb-kbd";
+	pp_arguments_device(arguments, device, type);
+	pp_arguments_prop(arguments, "id", device->alias);
+	if (!is_virtio) {
+		pp_arguments_propf(arguments, "bus", device->place.bus ? "usb%u.0" : "usb.%u",
+			device->place.bus);
+		pp_arguments_prop(arguments, "port", device->place.port);
+	}
+	pp_arguments_place(arguments, device);
+	pp_arguments_end(arguments);
+}
+
+static void put_hub(struct pp_arguments *arguments, const struct pp_domain_device *device)
+{
+	pp_arguments_device(arguments, device, "usb-hub");
+	pp_arguments_prop(arguments, "id", device->alias);
+	pp_arguments_propf(
+		arguments, "bus", device->place.bus ? "usb%u.0" : "usb.%u", device->place.bus);
+	pp_arguments_prop(arguments, "port", device->place.port);
+	pp_arguments_end(arguments);
+}
+
+static void put_balloon(struct pp_arguments *arguments, const struct pp_domain_device *device)
+{
+	if (!pp_text_is(device->memballoon.model, "virtio"))
+		return;
+	pp_arguments_device(arguments, device, "virtio-balloon-pci");
+	pp_arguments_prop(arguments, "id", device->alias);
+	pp_arguments_place(arguments, device);
+	pp_arguments_switch(arguments, "deflate-on-oom", device->memballoon.deflate);
+	pp_arguments_switch(
+		arguments, "free-page-reporting", device->memballoon.free_page_reporting);
+	pp_arguments_end(arguments);
+}
+
+static void put_rng(struct pp_arguments *arguments, const struct pp_domain_device *device)
+{
+	const struct pp_rng *rng = &device->rng;
+
+	pp_arguments_begin(arguments, "-object", rng->source ? "rng-random" : "rng-builtin");
+	pp_arguments_propf(arguments, "id", "obj%s", device->alias);
+	pp_arguments_prop(arguments, "filename", rng->source);
+	pp_arguments_end(arguments);
+	pp_arguments_device(arguments, device, "virtio-rng-pci");
+	pp_arguments_propf(arguments, "rng", "obj%s", device->alias);
+	pp_arguments_prop(arguments, "id", device->alias);
+	if (rng->rate_bytes) {
+		pp_arguments_propf(arguments, "max-bytes", "%u", rng->rate_bytes);
+		pp_arguments_propf(arguments, "period", "%u", rng->rate_period);
+	}
+	pp_arguments_place(arguments, device);
+	pp_arguments_end(arguments);
+}
+
+static void put_watchdog(struct pp_arguments *arguments, const struct pp_domain_device *device)
+{
+	pp_arguments_device(arguments, device, device->watchdog.model);
+	pp_arguments_prop(arguments, "id", device->alias);
+	pp_arguments_place(arguments, device);
+	pp_arguments_end(arguments);
+	pp_arguments_begin(arguments, "-action", NULL);
+	pp_arguments_prop(arguments, "watchdog", device->watchdog.action);
+	pp_arguments_end(arguments);
+}
+
+static void put_panic(struct pp_arguments *arguments, const struct pp_domain_device *device)
+{
+	if (pp_text_is(device->model, "hyperv"))
+		return; /* a flag of the CPU */
+	pp_arguments_device(arguments, device, "pvpanic");
+	if (device->place.type == PP_PLACE_ISA && device->place.iobase)
+		pp_arguments_propf(arguments, "ioport", "%u", device->place.iobase);
+	pp_arguments_end(arguments);
+}
+
+typedef void put_function(struct pp_arguments *arguments, const struct pp_domain_device *device);
+
+/* The order of libvirt's command line. */
+static const struct part {
+	enum pp_domain_device_kind kind;
+	put_function *put;
+} parts[] = {
+	{PP_DEV_HUB, put_hub},
+	{PP_DEV_DISK, pp_arguments_disk},
+	{PP_DEV_INTERFACE, NULL},
+	{PP_DEV_SERIAL, pp_arguments_chardev},
+	{PP_DEV_PARALLEL, pp_arguments_chardev},
+	{PP_DEV_CHANNEL, pp_arguments_chardev},
+	{PP_DEV_CONSOLE, pp_arguments_chardev},
+	{PP_DEV_INPUT, put_input},
+	{PP_DEV_GRAPHICS, NULL},
+	{PP_DEV_VIDEO, pp_arguments_video},
+	{PP_DEV_SOUND, pp_arguments_sound},
+	{PP_DEV_WATCHDOG, put_watchdog},
+	{PP_DEV_HOSTDEV, put_hostdev},
+	{PP_DEV_MEMBALLOON, put_balloon},
+	{PP_DEV_RNG, put_rng},
+	{PP_DEV_PANIC, put_panic},
+};
+
+/* The primary display first: QEMU makes the first one the console. */
+static bool comes_first(const struct pp_domain_device *device)
+{
+	return device->kind == PP_DEV_VIDEO && device->video.primary == PP_ON;
+}
+
+static void put_part(struct pp_arguments *arguments, const struct part *part)
+{
+	const struct pp_domain *domain = arguments->domain;
+	unsigned number = 0;
+
+	if (part->kind == PP_DEV_GRAPHICS)
+		pp_arguments_displays(arguments);
+	for (int later = 0; later < 2; later++)
+		for (size_t i = 0; i < domain->n_devices; i++) {
+			const struct pp_domain_device *device = &domain->devices[i];
+
+			if (device->kind != part->kind || comes_first(device) == !!later)
+				continue;
+			if (device->kind == PP_DEV_INTERFACE)
+				put_interface(arguments, device, number++);
+			else if (part->put)
+				part->put(arguments, device);
+		}
+}
+
+static void put_all(struct pp_arguments *arguments)
+{
+	pp_arguments_add(arguments, arguments->capabilities->binary);
+	put_identity(arguments);
+	pp_arguments_machine(arguments);
+	if (arguments->domain->uuid)
+		pp_arguments_pair(arguments, "-uuid", arguments->domain->uuid);
+	put_monitor(arguments);
+	pp_arguments_clock(arguments);
+	pp_arguments_firmware(arguments);
+	pp_arguments_controllers(arguments);
+	for (size_t i = 0; i < PP_COUNT(parts); i++)
+		put_part(arguments, &parts[i]);
+	if (arguments->domain->features.vmcoreinfo == PP_ON)
+		pp_arguments_pair(arguments, "-device", "vmcoreinfo");
+	if (arguments->capabilities->sandbox)
+		pp_arguments_pair(arguments, "-sandbox",
+			"on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny");
+}
+
+/* ---- the launch
+ * --------------------------------------------------------------------------------------- */
+
+static void find_console(struct pp_arguments *arguments, struct pp_launch *launch)
+{
+	const struct pp_domain *domain = arguments->domain;
+
+	for (size_t i = 0; i < domain->n_devices && !launch->console; i++) {
+		const struct pp_domain_device *device = &domain->devices[i];
+
+		if ((device->kind != PP_DEV_SERIAL && device->kind != PP_DEV_CONSOLE) ||
+			device->chardev.duplicate)
+			continue;
+		launch->console = pp_arena_printf(arguments->arena, "char%s", device->alias);
+		launch->console_type = device->chardev.type;
+		launch->console_path = device->chardev.path;
+		if (device->chardev.type == PP_CHARDEV_UNIX && !device->chardev.path)
+			launch->console_path = pp_arena_printf(arguments->arena, "%s/%s.sock",
+				arguments->options->folder, device->alias);
+		if (!launch->console)
+			arguments->failed = pp_error_oom(arguments->error);
+	}
+}
+
+static void list_hostdevs(struct pp_arguments *arguments, struct pp_launch *launch)
+{
+	const struct pp_domain_device *device = NULL;
+	struct pp_address *addresses;
+	const char **aliases;
+	size_t count = 0;
+
+	while ((device = pp_domain_next_hostdev(arguments->domain, device)))
+		count++;
+	aliases = pp_arena_array(arguments->arena, count + 1, sizeof(*aliases));
+	addresses = pp_arena_array(arguments->arena, count + 1, sizeof(*addresses));
+	if (!aliases || !addresses) {
+		arguments->failed = pp_error_oom(arguments->error);
+		return;
+	}
+	count = 0;
+	while ((device = pp_domain_next_hostdev(arguments->domain, device))) {
+		aliases[count] = device->alias;
+		addresses[count++] = device->hostdev.source;
+	}
+	launch->hostdevs = aliases;
+	launch->hostdev_addresses = addresses;
+}
+
+static void fill_launch(struct pp_arguments *arguments, struct pp_launch *launch)
+{
+	const struct pp_launch_options *options = arguments->options;
+	const struct pp_domain *domain = arguments->domain;
+
+	launch->argv = arguments->list;
+	launch->n_arguments = arguments->count;
+	launch->memlock = pp_domain_memlock(domain);
+	launch->on_crash = domain->on_crash;
+	if (domain->current_memory < domain->memory)
+		launch->balloon = domain->current_memory;
+	if (options->qmp_fd <= 0)
+		launch->qmp =
+			options->qmp ? pp_arena_strdup(arguments->arena, options->qmp)
+				     : pp_arena_printf(arguments->arena, "%s/qmp", options->folder);
+	if (options->qmp_fd <= 0 && !launch->qmp)
+		arguments->failed = pp_error_oom(arguments->error);
+	find_console(arguments, launch);
+	list_hostdevs(arguments, launch);
+}
+
+int pp_argv_build(const struct pp_domain *assigned, const struct pp_qemu_capabilities *capabilities,
+	const struct pp_launch_options *options, const char *file, struct pp_launch **ret_launch,
+	struct pp_error *error)
+{
+	PP_CLEANUP(pp_arena_freep) struct pp_arena *arena = pp_arena_new();
+	struct pp_arguments arguments = {
+		.domain = assigned,
+		.capabilities = capabilities,
+		.options = options,
+		.file = file,
+		.error = error,
+		.arena = arena,
+	};
+	struct pp_launch *launch = arena ? pp_arena_alloc(arena, sizeof(*launch)) : NULL;
+
+	if (!launch)
+		return pp_error_oom(error);
+	put_all(&arguments);
+	pp_buffer_done(&arguments.current);
+	if (!arguments.failed)
+		fill_launch(&arguments, launch);
+	if (arguments.failed)
+		return arguments.failed;
+	launch->arena = PP_TAKE(arena);
+	*ret_launch = launch;
+	return 0;
+}

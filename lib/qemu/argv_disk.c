@@ -1,0 +1,284 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Disks: a block node for the file, one for its format, and the guest's device on top. */
+#include "base/parse.h"
+#include "lib/qemu/arguments.h"
+#include <inttypes.h>
+#include <string.h>
+
+struct cache {
+	bool direct, no_flush, write_back;
+};
+
+static bool cache_of(const struct pp_disk *disk, struct cache *ret_cache)
+{
+	static const struct {
+		const char *name;
+		struct cache cache;
+	} modes[] = {
+		{"none", {true, false, true}},
+		{"writethrough", {false, false, false}},
+		{"writeback", {false, false, true}},
+		{"directsync", {true, false, false}},
+		{"unsafe", {false, true, true}},
+	};
+
+	for (size_t i = 0; disk->cache && i < PP_COUNT(modes); i++)
+		if (pp_text_is(disk->cache, modes[i].name)) {
+			*ret_cache = modes[i].cache;
+			return true;
+		}
+	return false;
+}
+
+static void set_cache(struct pp_json *node, const struct pp_disk *disk)
+{
+	struct pp_json *object;
+	struct cache cache;
+
+	if (!cache_of(disk, &cache))
+		return;
+	object = pp_json_object();
+	pp_json_set_bool(object, "direct", cache.direct);
+	pp_json_set_bool(object, "no-flush", cache.no_flush);
+	pp_json_set(node, "cache", object);
+}
+
+static const char *storage_driver(const struct pp_disk *disk)
+{
+	if (disk->type == PP_DISK_FILE)
+		return "file";
+	return disk->device == PP_DISK_CDROM && (pp_text_starts(disk->source, "/dev/sr") ||
+							pp_text_starts(disk->source, "/dev/cdrom"))
+		       ? "host_cdrom"
+		       : "host_device";
+}
+
+static void put_storage(
+	struct pp_arguments *arguments, const struct pp_disk *disk, const char *name)
+{
+	struct pp_json *node = pp_json_object();
+
+	pp_json_set_string(node, "driver", storage_driver(disk));
+	pp_json_set_string(node, "filename", disk->source);
+	if (disk->io)
+		pp_json_set_string(node, "aio", disk->io);
+	pp_json_set_string(node, "node-name", name);
+	set_cache(node, disk);
+	pp_json_set_bool(node, "auto-read-only", true);
+	pp_json_set_string(node, "discard", disk->discard ? disk->discard : "unmap");
+	pp_arguments_json(arguments, "-blockdev", node);
+}
+
+static void put_format(struct pp_arguments *arguments, const struct pp_disk *disk, const char *name,
+	const char *storage)
+{
+	struct pp_json *node = pp_json_object();
+
+	pp_json_set_string(node, "node-name", name);
+	pp_json_set_bool(node, "read-only", disk->readonly);
+	if (disk->discard)
+		pp_json_set_string(node, "discard", disk->discard);
+	if (disk->detect_zeroes)
+		pp_json_set_string(node, "detect-zeroes", disk->detect_zeroes);
+	set_cache(node, disk);
+	pp_json_set_string(node, "driver", disk->format);
+	pp_json_set_string(node, "file", storage);
+	if (disk->no_backing && pp_text_is(disk->format, "qcow2"))
+		pp_json_set_string(node, "backing", NULL);
+	pp_arguments_json(arguments, "-blockdev", node);
+}
+
+/* The drive= of the device. */
+static const char *put_nodes(struct pp_arguments *arguments, const struct pp_disk *disk)
+{
+	unsigned number = ++arguments->n_nodes;
+	const char *storage = pp_arena_printf(arguments->arena, "disk%u-storage", number);
+	const char *format = pp_arena_printf(arguments->arena, "disk%u-format", number);
+
+	if (!storage || !format) {
+		arguments->failed = pp_error_oom(arguments->error);
+		return "";
+	}
+	put_storage(arguments, disk, storage);
+	put_format(arguments, disk, format, storage);
+	return format;
+}
+
+static void put_policy(struct pp_arguments *arguments, const struct pp_disk *disk)
+{
+	const char *policy = disk->error_policy;
+
+	if (pp_text_is(policy, "enospace"))
+		policy = "enospc";
+	pp_arguments_prop(arguments, "werror", policy);
+	if (disk->rerror_policy)
+		pp_arguments_prop(arguments, "rerror", disk->rerror_policy);
+	else if (!pp_text_is(policy, "enospc"))
+		pp_arguments_prop(arguments, "rerror", policy);
+}
+
+/* What all disks share behind bus and drive. */
+static void put_common(struct pp_arguments *arguments, const struct pp_domain_device *device)
+{
+	const struct pp_disk *disk = &device->disk;
+	struct cache cache;
+
+	pp_arguments_boot(arguments, device);
+	if (disk->logical_block)
+		pp_arguments_propf(arguments, "logical_block_size", "%u", disk->logical_block);
+	if (disk->physical_block)
+		pp_arguments_propf(arguments, "physical_block_size", "%u", disk->physical_block);
+	if (disk->shareable)
+		pp_arguments_prop(arguments, "share-rw", "on");
+	if (disk->wwn)
+		pp_arguments_propf(arguments, "wwn", "0x%s", disk->wwn);
+	if (disk->rotation_rate)
+		pp_arguments_propf(arguments, "rotation_rate", "%u", disk->rotation_rate);
+	pp_arguments_prop(arguments, "vendor", disk->vendor);
+	pp_arguments_prop(arguments, "product", disk->product);
+	if (disk->device == PP_DISK_DISK && cache_of(disk, &cache))
+		pp_arguments_prop(arguments, "write-cache", cache.write_back ? "on" : "off");
+	pp_arguments_prop(arguments, "serial", disk->serial);
+	put_policy(arguments, disk);
+	pp_arguments_end(arguments);
+}
+
+static void put_virtio(
+	struct pp_arguments *arguments, const struct pp_domain_device *device, const char *node)
+{
+	pp_arguments_device(arguments, device, "virtio-blk-pci");
+	if (device->disk.queues)
+		pp_arguments_propf(arguments, "num-queues", "%u", device->disk.queues);
+	pp_arguments_place(arguments, device);
+	pp_arguments_prop(arguments, "drive", node);
+	pp_arguments_prop(arguments, "id", device->alias);
+	put_common(arguments, device);
+}
+
+static void put_ide(
+	struct pp_arguments *arguments, const struct pp_domain_device *device, const char *node)
+{
+	const struct pp_place *place = &device->place;
+	bool chipset = arguments->domain->os.q35 && place->controller == 0;
+
+	pp_arguments_device(
+		arguments, device, device->disk.device == PP_DISK_CDROM ? "ide-cd" : "ide-hd");
+	if (device->disk.bus == PP_BUS_IDE) {
+		pp_arguments_propf(arguments, "bus", "ide.%u", place->bus);
+		pp_arguments_propf(arguments, "unit", "%u", place->unit);
+	} else if (chipset) {
+		pp_arguments_propf(arguments, "bus", "ide.%u", place->unit);
+	} else {
+		pp_arguments_propf(arguments, "bus", "sata%u.%u", place->controller, place->unit);
+	}
+	pp_arguments_prop(arguments, "drive", node);
+	pp_arguments_prop(arguments, "id", device->alias);
+	put_common(arguments, device);
+}
+
+static bool is_wide(const struct pp_domain *domain, unsigned controller)
+{
+	for (size_t i = 0; i < domain->n_devices; i++) {
+		const struct pp_domain_device *device = &domain->devices[i];
+
+		if (device->kind == PP_DEV_CONTROLLER &&
+			device->controller.type == PP_CONTROLLER_SCSI &&
+			(unsigned)device->controller.index == controller)
+			return pp_text_is(device->controller.model, "virtio-scsi") ||
+			       pp_text_is(device->controller.model, "vmpvscsi") ||
+			       pp_text_starts(device->controller.model, "lsisas");
+	}
+	return false;
+}
+
+static void put_scsi(
+	struct pp_arguments *arguments, const struct pp_domain_device *device, const char *node)
+{
+	const struct pp_place *place = &device->place;
+
+	pp_arguments_device(
+		arguments, device, device->disk.device == PP_DISK_CDROM ? "scsi-cd" : "scsi-hd");
+	pp_arguments_propf(arguments, "bus", "scsi%u.%u", place->controller, place->bus);
+	if (is_wide(arguments->domain, place->controller)) {
+		pp_arguments_prop(arguments, "channel", "0");
+		pp_arguments_propf(arguments, "scsi-id", "%u", place->target);
+		pp_arguments_propf(arguments, "lun", "%u", place->unit);
+	} else {
+		if (place->target)
+			pp_arguments_fail(
+				arguments, place->line, "this SCSI controller has only target 0");
+		pp_arguments_propf(arguments, "scsi-id", "%u", place->unit);
+	}
+	pp_arguments_propf(arguments, "device_id", "drive-%s", device->alias);
+	pp_arguments_prop(arguments, "drive", node);
+	pp_arguments_prop(arguments, "id", device->alias);
+	put_common(arguments, device);
+}
+
+static void put_usb_place(struct pp_arguments *arguments, const struct pp_place *place)
+{
+	if (place->bus == 0)
+		pp_arguments_prop(arguments, "bus", "usb.0");
+	else
+		pp_arguments_propf(arguments, "bus", "usb%u.0", place->bus);
+	pp_arguments_prop(arguments, "port", place->port);
+}
+
+/* usb-storage is always a hard disk: a CD-ROM goes behind usb-bot, which has no medium of its own.
+ */
+static void put_usb(
+	struct pp_arguments *arguments, const struct pp_domain_device *device, const char *node)
+{
+	if (device->disk.device == PP_DISK_CDROM) {
+		pp_arguments_device(arguments, device, "usb-bot");
+		put_usb_place(arguments, &device->place);
+		pp_arguments_propf(arguments, "id", "%s-bot", device->alias);
+		pp_arguments_end(arguments);
+		pp_arguments_device(arguments, device, "scsi-cd");
+		pp_arguments_propf(arguments, "bus", "%s-bot.0", device->alias);
+		pp_arguments_prop(arguments, "drive", node);
+		pp_arguments_prop(arguments, "id", device->alias);
+	} else {
+		pp_arguments_device(arguments, device, "usb-storage");
+		put_usb_place(arguments, &device->place);
+		pp_arguments_prop(arguments, "drive", node);
+		pp_arguments_prop(arguments, "id", device->alias);
+		pp_arguments_prop(
+			arguments, "removable", device->disk.removable == PP_ON ? "on" : "off");
+	}
+	put_common(arguments, device);
+}
+
+static void put_floppy(
+	struct pp_arguments *arguments, const struct pp_domain_device *device, const char *node)
+{
+	pp_arguments_device(arguments, device, "floppy");
+	pp_arguments_propf(arguments, "unit", "%u", device->place.unit);
+	pp_arguments_prop(arguments, "drive", node);
+	pp_arguments_prop(arguments, "id", device->alias);
+	put_common(arguments, device);
+}
+
+void pp_arguments_disk(struct pp_arguments *arguments, const struct pp_domain_device *device)
+{
+	const char *node = device->disk.source ? put_nodes(arguments, &device->disk) : NULL;
+
+	switch (device->disk.bus) {
+	case PP_BUS_VIRTIO:
+		put_virtio(arguments, device, node);
+		break;
+	case PP_BUS_SATA:
+	case PP_BUS_IDE:
+		put_ide(arguments, device, node);
+		break;
+	case PP_BUS_SCSI:
+		put_scsi(arguments, device, node);
+		break;
+	case PP_BUS_USB:
+		put_usb(arguments, device, node);
+		break;
+	case PP_BUS_FDC:
+		put_floppy(arguments, device, node);
+		break;
+	}
+}
