@@ -12,8 +12,9 @@
 #include <sys/stat.h>
 
 #define FOLDER "/etc/pcipass/guests"
-#define NAME_MAX_BYTES 200 /* with ".xml" and what a temporary file adds, below the limit of 255   \
-			    */
+#define NAME_MAX_BYTES                                                                             \
+	200 /* with ".xml" and what a temporary file adds, below the limit of 255                  \
+	     */
 
 int pp_guest_name_check(const char *name, struct pp_error *error)
 {
@@ -195,8 +196,8 @@ static void make_uuid(char text[37])
 	bytes[8] = (unsigned char)((bytes[8] & 0x3f) | 0x80);
 	char *at = text;
 	for (size_t i = 0; i < sizeof(bytes); i++)
-		at += sprintf(
-			at, "%s%02x", i == 4 || i == 6 || i == 8 || i == 10 ? "-" : "", bytes[i]);
+		at += snprintf(at, 4, "%s%02x", i == 4 || i == 6 || i == 8 || i == 10 ? "-" : "",
+			bytes[i]);
 }
 
 static int refuse_other_uuid(
