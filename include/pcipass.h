@@ -380,6 +380,26 @@ void pp_findings_free(struct pp_findings *findings);
 enum pp_severity pp_findings_worst(const struct pp_findings *findings);
 int pp_findings_refuse(const struct pp_findings *findings, struct pp_error *error);
 
+/* What a text of QEMU, libvirt or the kernel means, or a finding's id. */
+struct pp_explanation {
+	const char *line;     /* of the text that was understood; the id */
+	const char *fragment; /* what it was known by */
+	const char *rows;     /* of the catalogue of failures, "16 17" */
+	const char *ids;      /* of the checks that look for it, with blanks */
+	const char *cause, *remedy;
+};
+struct pp_explanations {
+	const struct pp_explanation *items; /* none: nothing in the text is known */
+	size_t n_items;
+	struct pp_findings *findings; /* what this host says to those checks now; NULL without HOST */
+	struct pp_arena *arena;
+};
+/* TEXT may have many lines. HOST may be NULL; else it is read with PP_READ_ALL: its devices that the text
+ * names are checked, or all where it names none. */
+int pp_explain(const char *text, size_t length, const struct pp_host *host,
+	struct pp_explanations **ret_explanations, struct pp_error *error);
+void pp_explanations_free(struct pp_explanations *explanations);
+
 /* ---- plans (lib/plan) ------------------------------------------------------------------------------ */
 
 enum pp_step_kind {

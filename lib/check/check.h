@@ -43,6 +43,12 @@ void pp_check_run_done(struct pp_check_run *run);
 /* Gives the findings away. */
 int pp_check_run_take(struct pp_check_run *run, struct pp_findings **ret_findings);
 
+/* run.c: the checks of IDS ("no-iommu group-none") over the host, and each of DEVICES by itself. Of
+ * devices that were not NAMED only WARN and FAIL are kept. */
+int pp_check_ids(const struct pp_host *host, const char *ids,
+	const struct pp_device *const *devices, size_t n_devices, bool named,
+	struct pp_findings **ret_findings, struct pp_error *error);
+
 /* finding.c: adds one; the others complete the one that was added last. Evidence is
  * "<file>: <what it said>". */
 void pp_finding_add(struct pp_check_run *run, enum pp_severity severity, const char *format, ...)

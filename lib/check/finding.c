@@ -39,6 +39,16 @@ static const char *subject_of(const struct pp_check_run *run)
 	return run->guest && pp_text_is(run->info->scope, "guest") ? run->guest->name : "host";
 }
 
+/* Findings outlive the host that they are about. */
+static const char *copy(struct pp_check_run *run, const char *text)
+{
+	const char *own = pp_arena_strdup(run->arena, text);
+
+	if (!own)
+		run->failed = true;
+	return own;
+}
+
 static const char *vtext(struct pp_check_run *run, const char *format, va_list args)
 {
 	char *text = pp_arena_vprintf(run->arena, format, args);
@@ -71,7 +81,7 @@ void pp_finding_add(struct pp_check_run *run, enum pp_severity severity, const c
 	finding->severity = severity;
 	if (severity == PP_FAIL)
 		finding->status = check->status ? check->status : PP_STATUS_NOT_READY;
-	finding->subject = subject_of(run);
+	finding->subject = copy(run, subject_of(run));
 	va_start(args, format);
 	finding->text = vtext(run, format, args);
 	va_end(args);
@@ -121,7 +131,7 @@ void pp_finding_force(struct pp_check_run *run, const char *name)
 
 	if (!finding || !name)
 		return;
-	finding->name = name;
+	finding->name = copy(run, name);
 	for (const char *const *force = run->options->force; force && *force; force++) {
 		if (finding->severity != PP_FAIL || !pp_text_is(*force, name))
 			continue;

@@ -85,18 +85,23 @@ static int expand(
 	return 0;
 }
 
+static void keep_worse(struct pp_check_run *run, size_t from, enum pp_severity least)
+{
+	size_t kept = from;
+
+	for (size_t i = from; i < run->n_items; i++) {
+		if (run->items[i].severity >= least)
+			run->items[kept++] = run->items[i];
+	}
+	run->n_items = kept;
+}
+
 /* What of the host stands in the way of VFIO is in the way of these devices; that it is fine is not
  * said again for each. */
 static void run_gates(struct pp_check_run *run)
 {
-	size_t kept = 0;
-
 	run_scope(run, "host", pp_check_to_vfio(run) ? PP_GATE_VFIO : PP_GATE_ALWAYS);
-	for (size_t i = 0; i < run->n_items; i++) {
-		if (run->items[i].severity >= PP_WARN)
-			run->items[kept++] = run->items[i];
-	}
-	run->n_items = kept;
+	keep_worse(run, 0, PP_WARN);
 }
 
 static void run_devices(struct pp_check_run *run)
@@ -163,5 +168,41 @@ int pp_check_guest(const struct pp_host *host, const struct pp_guest_facts *gues
 		run_gates(&run);
 	run_devices(&run);
 	run_scope(&run, "guest", PP_GATE_NONE);
+	return finish(&run, ret_findings, error);
+}
+
+static void run_ids(struct pp_check_run *run, const char *ids, const char *scope)
+{
+	size_t count;
+	const struct pp_check_info *table = pp_check_table(&count);
+
+	for (size_t i = 0; i < count; i++) {
+		if (!pp_text_is(table[i].scope, scope) || !pp_check_word(ids, table[i].id))
+			continue;
+		run->info = &table[i];
+		table[i].check->run(run);
+	}
+}
+
+int pp_check_ids(const struct pp_host *host, const char *ids,
+	const struct pp_device *const *devices, size_t n_devices, bool named,
+	struct pp_findings **ret_findings, struct pp_error *error)
+{
+	PP_CHECK_RUN struct pp_check_run run = {0};
+	int r = deep_enough(host, NEEDS_DEVICES, error);
+
+	if (r < 0)
+		return r;
+	if (pp_check_run_init(&run, host, NULL) < 0)
+		return pp_error_oom(error);
+	run_ids(&run, ids, "host");
+	size_t of_host = run.n_items;
+	for (size_t i = 0; i < n_devices; i++) {
+		run.device = devices[i];
+		run.devices = &devices[i];
+		run.n_devices = 1;
+		run_ids(&run, ids, "device");
+	}
+	keep_worse(&run, of_host, named ? PP_PASS : PP_WARN);
 	return finish(&run, ret_findings, error);
 }

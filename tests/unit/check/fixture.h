@@ -296,7 +296,7 @@ static char *fixture_text(const char *changes)
 	return pp_buffer_take(&text);
 }
 
-static struct pp_host *fixture_host(const char *changes)
+static inline struct pp_host *fixture_host(const char *changes)
 {
 	PP_FREE char *text = fixture_text(changes);
 	struct pp_context context = {0};
