@@ -128,7 +128,8 @@ static bool parse_af(struct walk *walk, unsigned at)
 	return true;
 }
 
-/* HEAD: id, next and the 16 bits behind them. */
+/* HEAD: id, next and the 16 bits behind them. Of several of one kind the first counts, as for the
+ * kernel. */
 static bool parse_capability(struct walk *walk, unsigned at, const uint8_t head[4])
 {
 	struct pp_capabilities *capabilities = &walk->config->capabilities;
@@ -136,9 +137,12 @@ static bool parse_capability(struct walk *walk, unsigned at, const uint8_t head[
 	case CAP_PM:
 		return capabilities->pm || parse_power(walk, at);
 	case CAP_MSI:
-		capabilities->msi = (uint16_t)at;
+		if (!capabilities->msi)
+			capabilities->msi = (uint16_t)at;
 		return true;
 	case CAP_MSIX:
+		if (capabilities->msix)
+			return true;
 		capabilities->msix = (uint16_t)at;
 		capabilities->msix_vectors = (get16(head + 2) & 0x7ffu) + 1;
 		return true;
@@ -200,29 +204,35 @@ static bool parse_extended(struct walk *walk, unsigned id, uint16_t at)
 {
 	uint8_t bytes[8];
 	struct pp_capabilities *capabilities = &walk->config->capabilities;
+	const struct {
+		unsigned id;
+		uint16_t *offset;
+	} known[] = {
+		{EXT_AER, &capabilities->aer},
+		{EXT_DSN, &capabilities->dsn},
+		{EXT_ACS, &capabilities->acs},
+		{EXT_ARI, &capabilities->ari},
+		{EXT_SRIOV, &capabilities->sriov},
+		{EXT_REBAR, &capabilities->rebar},
+	};
+	for (size_t i = 0; i < PP_COUNT(known); i++) {
+		if (known[i].id != id)
+			continue;
+		if (*known[i].offset)
+			return true;
+		*known[i].offset = at;
+	}
 	switch (id) {
-	case EXT_AER:
-		capabilities->aer = at;
-		return true;
-	case EXT_ARI:
-		capabilities->ari = at;
-		return true;
-	case EXT_SRIOV:
-		capabilities->sriov = at;
-		return true;
 	case EXT_REBAR:
-		capabilities->rebar = at;
 		return parse_rebar(walk, at);
 	case EXT_DSN:
 		if (!fetch(walk, at + 4u, bytes, 8))
 			return false;
-		capabilities->dsn = at;
 		capabilities->serial = get32(bytes) | (uint64_t)get32(bytes + 4) << 32;
 		return true;
 	case EXT_ACS:
 		if (!fetch(walk, at + 4u, bytes, 4))
 			return false;
-		capabilities->acs = at;
 		capabilities->acs_cap = get16(bytes);
 		capabilities->acs_control = get16(bytes + 2);
 		return true;

@@ -110,17 +110,30 @@ static void match_subsystem(struct search *search, const char *line, const char 
 }
 
 /* "C 0c  Serial bus controller", and below it "03  USB controller". A subclass without a name has
- * that of its class. */
-static void match_class(struct search *search, const char *line, const char *end, bool subclass)
+ * that of its class and its number: "Unassigned class [ffff]". */
+static void match_class(struct search *search, const char *line, const char *end)
+{
+	long id = hex(line, end, 2);
+	search->class = (unsigned)id;
+	for (size_t i = 0; id >= 0 && i < search->n_devices; i++) {
+		struct pp_device *device = &search->devices[i];
+		if (device->class_code >> 16 != search->class)
+			continue;
+		const char *name = copy_name(search, line + 2, end);
+		device->class_name = name ? pp_arena_printf(search->arena, "%s [%04x]", name,
+						    device->class_code >> 8)
+					  : NULL;
+		search->oom = search->oom || !device->class_name;
+	}
+}
+
+static void match_subclass(struct search *search, const char *line, const char *end)
 {
 	const char *name = NULL;
 	long id = hex(line, end, 2);
-	if (!subclass)
-		search->class = (unsigned)id;
 	for (size_t i = 0; id >= 0 && i < search->n_devices; i++) {
 		struct pp_device *device = &search->devices[i];
-		if (device->class_code >> 16 != search->class ||
-			(subclass && (device->class_code >> 8 & 0xff) != (unsigned)id))
+		if (device->class_code >> 8 != (search->class << 8 | (unsigned)id))
 			continue;
 		if (!name)
 			name = copy_name(search, line + 2, end);
@@ -135,12 +148,12 @@ static void match_line(struct search *search, const char *line, const char *end)
 	if (*line == 'C' && end - line > 4 && line[1] == ' ') {
 		search->in_class = true;
 		search->in_vendor = false;
-		match_class(search, line + 2, end, false);
+		match_class(search, line + 2, end);
 	} else if (*line != '\t') {
 		enter_vendor(search, line, end);
 	} else if (end - line < 2 || line[1] != '\t') {
 		if (search->in_class)
-			match_class(search, line + 1, end, true);
+			match_subclass(search, line + 1, end);
 		else if (search->in_vendor)
 			enter_product(search, line + 1, end);
 	} else if (search->in_vendor && search->in_product) {
