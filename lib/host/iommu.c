@@ -240,14 +240,24 @@ static int read_interrupts(struct pp_reader *reader, struct pp_iommu *iommu)
 	return 0;
 }
 
-/* Can VT-d do it at all: the table's flag, and bit 3 of each unit's extended capabilities. */
-static void check_registers(struct pp_iommu *iommu)
+/* VT-d remaps by its table's flag and bit 3 of each unit's extended capabilities. Without them it
+ * cannot; with them it does, unless the interrupts or the command line say otherwise. */
+static void check_registers(const struct pp_reader *reader, struct pp_iommu *iommu)
 {
-	bool table_says_no = pp_text_is(iommu->table, "DMAR") && iommu->table_error == 0 &&
-			     !iommu->table_intremap;
-	for (size_t i = 0; i < iommu->n_units; i++)
-		if (iommu->units[i].registers && (table_says_no || !(iommu->units[i].ecap & 8)))
-			iommu->interrupt_remapping = 0;
+	const char *line = reader->kernel ? reader->kernel->command_line : NULL;
+	bool has_table = pp_text_is(iommu->table, "DMAR") && iommu->table_error == 0;
+	bool can = has_table, cannot = false;
+	for (size_t i = 0; i < iommu->n_units; i++) {
+		bool unit = iommu->units[i].registers && iommu->units[i].ecap & 8;
+		can = can && unit && iommu->table_intremap;
+		cannot = cannot || (iommu->units[i].registers &&
+					   (!unit || (has_table && !iommu->table_intremap)));
+	}
+	if (cannot)
+		iommu->interrupt_remapping = 0;
+	else if (can && iommu->n_units && iommu->interrupt_remapping < 0 &&
+		 !(line && strstr(line, "intremap=off")))
+		iommu->interrupt_remapping = 1;
 }
 
 int pp_iommu_read(struct pp_reader *reader)
@@ -265,6 +275,6 @@ int pp_iommu_read(struct pp_reader *reader)
 	if (r == 0)
 		r = read_interrupts(reader, iommu);
 	if (r == 0)
-		check_registers(iommu);
+		check_registers(reader, iommu);
 	return r;
 }
