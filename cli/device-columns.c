@@ -126,6 +126,17 @@ static void put_used_by(
 	}
 }
 
+/* Words with commas between them: a cell is one word for awk. */
+static void put_list(struct pp_buffer *cell, const char *words)
+{
+	const char *word;
+	size_t length;
+	while (words && pp_text_word(&words, " ", &word, &length)) {
+		pp_buffer_puts(cell, cell->length ? "," : "");
+		pp_buffer_append(cell, word, length);
+	}
+}
+
 static void put_owner(struct cli *cli, struct pp_buffer *cell, const struct pp_device *device)
 {
 	char owner[256] = "";
@@ -177,8 +188,6 @@ static const char *text_cell(int id, const struct pp_device *device)
 		return device->driver;
 	case OVERRIDE:
 		return device->driver_override;
-	case RESET:
-		return device->reset_methods;
 	case PARENT:
 		return device->parent ? device->parent->name : NULL;
 	case PF:
@@ -230,6 +239,9 @@ static void put_cell(struct cli *cli, struct pp_buffer *cell, int id, const stru
 	case GO:
 	case WHY:
 		put_go(cell, host, device, id == WHY);
+		break;
+	case RESET:
+		put_list(cell, device->reset_methods);
 		break;
 	case USED_BY:
 		put_used_by(cell, host, device);

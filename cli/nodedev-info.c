@@ -4,6 +4,7 @@
 #include "cli/device-columns.h"
 #include "cli/road.h"
 #include "cli/verb.h"
+#include <string.h>
 
 static bool full;
 static const struct pp_option options[] = {
@@ -35,9 +36,11 @@ static void driver_line(struct cli *cli, const struct pp_device *device)
 	line(cli, "Driver", "%s%s%s", device->driver ? device->driver : "none",
 		device->driver_override ? ", override " : "",
 		device->driver_override ? device->driver_override : "");
+	bool guest = pp_text_starts(owner, "guest:");
 	if (out)
-		line(cli, "Out", "for %s; it had driver %s", owner,
-			*origin.driver ? origin.driver : "none");
+		line(cli, "Out", "%s%s; it had %s%s", guest ? "with guest " : "detached by hand",
+			guest ? owner + strlen("guest:") : "", *origin.driver ? "driver " : "",
+			*origin.driver ? origin.driver : "no driver");
 }
 
 static void group_line(struct cli *cli, const struct pp_host *host, const struct pp_device *device)

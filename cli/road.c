@@ -26,9 +26,9 @@ int cli_heed(struct cli *cli, const struct pp_findings *findings, const char *bl
 void cli_show_plan(struct cli *cli, const struct pp_plan *plan)
 {
 	PP_FREE char *json = pp_plan_json(plan);
-	struct pp_json *steps = NULL;
-	if (json && pp_json_parse(json, strlen(json), &steps, NULL) == 0)
-		cli_set(cli, "plan", steps);
+	PP_CLEANUP(pp_json_freep) struct pp_json *object = NULL;
+	if (json && pp_json_parse(json, strlen(json), &object, NULL) == 0)
+		cli_set(cli, "steps", pp_json_copy(pp_json_get(object, "steps")));
 	if (!cli->dry_run)
 		return;
 	PP_FREE char *text = pp_plan_text(plan);

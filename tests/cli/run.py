@@ -1,0 +1,477 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""The program from outside: what it prints, where, and how it ends. Runs on a machine of its own under
+--root, never on this one but for what cannot write.
+
+    run.py PROGRAM [--update] [NAME...]
+
+What a command prints is compared with tests/cli/expected/NAME; --update writes these files anew, to be
+read in the diff.
+"""
+import fcntl
+import json
+import os
+import pty
+import re
+import shutil
+import signal
+import struct
+import subprocess
+import sys
+import tempfile
+import termios
+import unittest
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import machine  # noqa: E402
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+EXPECTED = os.path.join(HERE, "expected")
+PROGRAM = ""
+UPDATE = False
+
+OK, FAILED, USAGE, NOT_READY, IN_USE, RECOVER = range(6)
+
+
+class Case(unittest.TestCase):
+    maxDiff = None
+
+    def setUp(self):
+        self.folder = tempfile.mkdtemp(prefix="pcipass-cli-")
+        self.text = os.path.join(self.folder, "machine.host")
+        with open(self.text, "w") as file:
+            file.write(machine.as_text())
+        self._root = None
+
+    def tearDown(self):
+        shutil.rmtree(self.folder)
+
+    @property
+    def root(self):
+        """The machine as a folder, which can be written to; made when it is first asked for."""
+        if not self._root:
+            self._root = os.path.join(self.folder, "root")
+            os.mkdir(self._root)
+            machine.as_folder(self._root)
+        return self._root
+
+    def run_program(self, args, env=None, **more):
+        environment = {"PATH": os.environ["PATH"], "LC_ALL": "C.UTF-8", "TMPDIR": self.folder}
+        for name in ("ASAN_OPTIONS", "UBSAN_OPTIONS"):
+            if name in os.environ:
+                environment[name] = os.environ[name]
+        environment.update(env or {})
+        more.setdefault("stdin", subprocess.DEVNULL)
+        more.setdefault("stdout", subprocess.PIPE)
+        more.setdefault("stderr", subprocess.PIPE)
+        return subprocess.run([PROGRAM] + args, env=environment, cwd=self.folder, timeout=120, **more)
+
+    def text_run(self, *args, **more):
+        return self.run_program(["--root", self.text, *args], **more)
+
+    def root_run(self, *args, **more):
+        return self.run_program(["--root", self.root, *args], **more)
+
+    def ends(self, result, status):
+        self.assertEqual(result.returncode, status, result.stderr.decode(errors="replace"))
+        return result
+
+    def said(self, result, pattern):
+        text = result.stderr.decode(errors="replace")
+        self.assertRegex(text, pattern)
+
+    def matches(self, name, *runs):
+        """Each run: (args, result). Compared with the expected file of that name."""
+        parts = []
+        for args, result in runs:
+            parts.append("$ pcipass %s\n" % " ".join(args))
+            parts.append(result.stdout.decode("utf-8", "backslashreplace"))
+            for line in result.stderr.decode("utf-8", "backslashreplace").splitlines():
+                parts.append("2> %s\n" % line)
+            parts.append("[%d]\n" % result.returncode)
+        text = "".join(parts).replace(self.root, "ROOT").replace(self.text, "machine.host").replace(self.folder, "FOLDER")
+        path = os.path.join(EXPECTED, name)
+        if UPDATE:
+            os.makedirs(EXPECTED, exist_ok=True)
+            with open(path, "w") as file:
+                file.write(text)
+        with open(path) as file:
+            self.assertEqual(file.read(), text)
+
+    def unchanged(self, before):
+        now = {path: data for path, data in tree_of(self.root).items() if "/run/pcipass/locks/" not in path}
+        different = sorted(path for path in set(before) | set(now) if before.get(path) != now.get(path))
+        self.assertEqual([(path[len(self.root):], before.get(path), now.get(path)) for path in different], [])
+
+    def verbs(self):
+        out = self.ends(self.run_program(["help"]), OK).stdout.decode()
+        return re.findall(r"^  ([a-z][a-z-]+)  +\S", out, re.M)
+
+
+class Looking(Case):
+    def check(self, name, *commands):
+        self.matches(name, *[(args, self.text_run(*args)) for args in (c.split() for c in commands)])
+
+    def test_overview(self):
+        self.check("overview", "", "--json")
+
+    def test_nodedev_list(self):
+        self.check("nodedev-list", "nodedev-list", "nodedev-list --tree", "nodedev-list --cap net",
+            "nodedev-list --cap pci,net", "nodedev-list --cap bogus", "nodedev-list --tree --cap pci",
+            "nodedev-list --cap net --json", "nodedev-list --inactive", "nodedev-list --all --inactive")
+
+    def test_nodedev_list_long(self):
+        self.check("nodedev-list-long", "nodedev-list --long", "nodedev-list -o ADDRESS,ID -n",
+            "nodedev-list -o address,driver --json", "nodedev-list --long -o +NODE,WHY,LINK -n",
+            "nodedev-list --long -o ADRESS", "nodedev-list -o ,", "nodedev-list --long --tree",
+            "nodedev-list -o ADDRESS,SUB-ID,CLASS-CODE,REVISION,OVERRIDE,OWNER,PARENT,VFS,PF,POWER,SERIAL,ROM")
+
+    def test_nodedev_dumpxml(self):
+        self.check("nodedev-dumpxml", "nodedev-dumpxml computer", "nodedev-dumpxml pci_0000_00_1a_7",
+            "nodedev-dumpxml 0000:01:00.0", "nodedev-dumpxml --device enp2s0", "nodedev-dumpxml 8086:293c",
+            "nodedev-dumpxml pci_1b36_0010", "nodedev-dumpxml nothing", "nodedev-dumpxml",
+            "nodedev-dumpxml a b", "nodedev-dumpxml 00:1a.7 --json")
+
+    def test_nodedev_info(self):
+        self.check("nodedev-info", "nodedev-info 00:1a.7", "nodedev-info nvme0n1 --full", "nodedev-info 03:00.0 -f",
+            "nodedev-info enp2s0 --json", "nodedev-info 7f:1f.3")
+
+    def test_nodedev_check(self):
+        self.check("nodedev-check", "nodedev-check", "nodedev-check 00:1a.7", "nodedev-check 00:1a.7 --group",
+            "nodedev-check 04:00.0", "nodedev-check 04:00.0 --all", "nodedev-check nvme0n1",
+            "nodedev-check nvme0n1 --force-for nvme0n1", "nodedev-check 00:1c.0", "nodedev-check enp2s0 --json",
+            "nodedev-check --json")
+
+    def test_groups(self):
+        self.check("iommugroup-list", "iommugroup-list", "iommugroup-list --tree", "iommugroup-list --json")
+
+    def test_host(self):
+        self.check("host-validate", "host-validate", "host-validate --quiet", "host-validate --json")
+
+    def test_folder_says_the_same_as_text(self):
+        for args in (["nodedev-list", "--tree"], ["nodedev-list", "--long"], ["iommugroup-list", "--tree"], [],
+                ["nodedev-info", "nvme0n1", "--full"], ["nodedev-dumpxml", "01:00.0"], ["host-validate"]):
+            self.assertEqual(self.text_run(*args).stdout, self.root_run(*args).stdout, args)
+
+    def test_looking_writes_nothing(self):
+        before = tree_of(self.root)
+        for args in (["nodedev-list", "--long"], ["nodedev-check"], [], ["host-validate"], ["recover", "--dry-run"],
+                ["nodedev-detach", "--group", "00:1a.7", "--dry-run"], ["iommugroup-list"]):
+            self.root_run(*args)
+        self.unchanged(before)
+
+
+def tree_of(root):
+    """Every file with what is in it."""
+    found = {}
+    for folder, folders, files in os.walk(root):
+        for name in folders + files:
+            path = os.path.join(folder, name)
+            if os.path.islink(path):
+                found[path] = os.readlink(path)
+            elif os.path.isfile(path):
+                with open(path, "rb") as file:
+                    found[path] = file.read()
+    return found
+
+
+class Moving(Case):
+    def driver(self, address):
+        path = os.path.join(self.root, "sys/bus/pci/devices", address, "driver")
+        return os.path.basename(os.readlink(path)) if os.path.islink(path) else None
+
+    def check(self, name, *commands):
+        self.matches(name, *[(args, self.root_run(*args)) for args in (c.split() for c in commands)])
+
+    def test_there_and_back(self):
+        self.check("detach", "nodedev-detach 04:00.0 --dry-run", "nodedev-detach 04:00.0", "nodedev-detach 04:00.0",
+            "nodedev-info 04:00.0", "", "nodedev-list -o ADDRESS,DRIVER,OVERRIDE,OWNER -n",
+            "nodedev-reattach 04:00.0 --dry-run", "nodedev-reattach 04:00.0", "nodedev-reattach 04:00.0",
+            "nodedev-list -o ADDRESS,DRIVER,OVERRIDE,OWNER -n")
+        self.assertEqual(self.driver("0000:04:00.0"), "nvme")
+
+    def test_group(self):
+        self.check("detach-group", "nodedev-detach 00:1a.7", "nodedev-dettach pci_0000_00_1a_7 --group",
+            "nodedev-reattach pci_0000_00_1a_7 pci_0000_00_1a_0")
+        self.assertEqual(self.driver("0000:00:1a.7"), "ehci-pci")
+        self.assertEqual(self.driver("0000:00:1a.0"), "uhci_hcd")
+
+    def test_json(self):
+        self.check("detach-json", "nodedev-detach 04:00.0 --dry-run --json", "nodedev-detach 04:00.0 --json",
+            "nodedev-detach 04:00.0 --json", "nodedev-detach nvme0n1 --json", "nodedev-detach nothing --json",
+            "nodedev-reattach 04:00.0 --json")
+
+    def test_stub(self):
+        self.ends(self.root_run("nodedev-detach", "--driver", "pci-stub", "00:1a.0"), OK)
+        self.assertEqual(self.driver("0000:00:1a.0"), "pci-stub")
+        # The rest of the group is now alone in the way, so the EHCI can go.
+        self.ends(self.root_run("nodedev-detach", "00:1a.7"), OK)
+        self.assertEqual(self.driver("0000:00:1a.7"), "vfio-pci")
+        self.ends(self.root_run("nodedev-reattach", "--group", "00:1a.7"), OK)
+        self.assertEqual(self.driver("0000:00:1a.0"), "uhci_hcd")
+
+    def test_refusals(self):
+        before = tree_of(self.root)
+        self.check("refusals", "nodedev-detach", "nodedev-detach nothing", "nodedev-detach 0000:7f:1f.3",
+            "nodedev-detach 1b36:0010", "nodedev-detach 00:1c.0", "nodedev-detach 01:00.0", "nodedev-detach enp2s0",
+            "nodedev-detach 04:00.0 nvme0n1", "nodedev-detach 04:00.0 --driver kvm",
+            "nodedev-detach 04:00.0 --driver nosuchdriver", "nodedev-reset nvme0n1", "nodedev-reset 00:1a.7",
+            "nodedev-reset", "nodedev-reattach", "nodedev-reattach nothing")
+        self.unchanged(before)
+
+    def test_forced(self):
+        self.ends(self.root_run("nodedev-detach", "nvme0n1", "--force-for", "sda"), IN_USE)
+        self.assertEqual(self.driver("0000:01:00.0"), "nvme")
+        result = self.ends(self.root_run("nodedev-detach", "nvme0n1", "--force-for", "sda", "--force-for=nvme0n1"), OK)
+        self.said(result, "in-use-mount")
+        self.assertEqual(self.driver("0000:01:00.0"), "vfio-pci")
+
+    def test_reset(self):
+        self.check("reset", "nodedev-reset 04:00.0 --dry-run", "nodedev-reset 04:00.0", "nodedev-reset 04:00.0 --json")
+
+    def test_a_machine_as_text_cannot_be_changed(self):
+        result = self.ends(self.text_run("nodedev-detach", "04:00.0"), USAGE)
+        self.said(result, "written down as text")
+
+    def test_names_come_back_as_given(self):
+        for name in ("0000:04:00.0", "pci_0000_04_00_0", "04:00.0"):
+            result = self.ends(self.root_run("nodedev-detach", name), OK)
+            self.assertEqual(result.stdout.decode(), "Device %s detached\n\n" % name)
+            self.ends(self.root_run("nodedev-reattach", name), OK)
+
+    def test_twice_the_same_device(self):
+        result = self.ends(self.root_run("nodedev-detach", "04:00.0", "pci_0000_04_00_0"), OK)
+        self.assertEqual(result.stdout.decode(), "Device 04:00.0 detached\n\n")
+
+    def test_hundreds_of_forces(self):
+        args = ["--force-for=x%d" % i for i in range(300)]
+        self.ends(self.root_run("nodedev-detach", "04:00.0", *args), USAGE)
+
+
+class Typing(Case):
+    def test_help(self):
+        self.matches("help", (["help"], self.run_program(["help"])), (["--help"], self.run_program(["--help"])))
+
+    def test_help_of_each_verb_begins_with_an_example(self):
+        for verb in self.verbs():
+            out = self.ends(self.run_program(["help", verb]), OK).stdout.decode()
+            self.assertRegex(out.split("\n")[0], r"^  [$#] .*pcipass %s" % verb, verb)
+            self.assertIn("  pcipass " + verb, out)
+            for more in ([verb, "--help"], [verb, "-h"], ["-h", verb], ["--json", verb, "--help"]):
+                self.assertEqual(self.ends(self.run_program(more), OK).stdout.decode(), out)
+
+    def test_each_verb_refuses_what_it_does_not_know(self):
+        for verb in self.verbs():
+            result = self.ends(self.text_run(verb, "--no-such-option"), USAGE)
+            self.said(result, "^error: unknown option --no-such-option")
+            self.assertEqual(result.stdout, b"")
+
+    def test_did_you_mean(self):
+        for typed, meant in (("nodedev-detatch", "nodedev-detach"), ("nodedev-lst", "nodedev-list"), ("recove", "recover")):
+            result = self.ends(self.run_program([typed]), USAGE)
+            self.said(result, "unknown verb '%s'\n +did you mean %s\\?" % (typed, meant))
+            self.said(self.ends(self.run_program(["help", typed]), USAGE), "did you mean %s" % meant)
+        self.said(self.ends(self.run_program(["xyzzy-plugh"]), USAGE), "pcipass help")
+        self.said(self.ends(self.run_program(["nodedev-list", "--tre"]), USAGE), "did you mean --tree")
+        self.said(self.ends(self.run_program(["nodedev-detach", "--drivr", "x", "y"]), USAGE), "did you mean --driver")
+        self.said(self.ends(self.text_run("nodedev-list", "-o", "ADRESS"), USAGE), "did you mean ADDRESS")
+        self.said(self.ends(self.run_program(["--jsn"]), USAGE), "did you mean --json")
+
+    def test_odd_command_lines(self):
+        for args in ([""], ["--root"], ["-"], ["--"], ["--root="], ["-x"], ["--json=yes"], ["nodedev-list", "--cap"],
+                ["nodedev-list", "word"], ["help", "a", "b"], ["--root", "/no/such/place"], ["--root", "/dev/null"],
+                ["nodedev-info", ""], ["nodedev-info", "x" * 100000], ["nodedev-info", "\x1b[31m"],
+                ["nodedev-info", "/dev/../etc"], ["nodedev-info", "-"], ["nodedev-info", "--", "--json"]):
+            root = [] if "--root" in args or "--root=" in args else ["--root", self.text]
+            result = self.run_program(root + args)
+            self.assertIn(result.returncode, (OK, FAILED, USAGE), args)
+            self.assertNotIn(b"\x1b", result.stderr)
+            if result.returncode != OK:
+                self.said(result, "^error: ")
+
+    def test_global_options_stand_anywhere(self):
+        expected = self.text_run("nodedev-list", "--json").stdout
+        for args in (["--json", "--root", self.text, "nodedev-list"], ["nodedev-list", "--root=" + self.text, "--json"],
+                ["--json", "nodedev-list", "--root", self.text]):
+            self.assertEqual(self.ends(self.run_program(args), OK).stdout, expected)
+
+    def test_version(self):
+        for option in ("--version", "-V"):
+            self.assertRegex(self.ends(self.run_program([option]), OK).stdout.decode(), r"^pcipass \d+\.\d+\.\d+\n$")
+
+    def test_json_is_one_object(self):
+        for args in ([], ["nodedev-list"], ["nodedev-list", "--long"], ["nodedev-check"], ["nodedev-check", "00:1a.7"],
+                ["nodedev-info", "00:1a.7"], ["nodedev-dumpxml", "00:1a.7"], ["iommugroup-list"], ["host-validate"],
+                ["nodedev-detach", "nothing"], ["nodedev-list", "--bogus"], ["nodedev-reset", "04:00.0"],
+                ["recover", "--dry-run"]):
+            out = self.text_run("--json", *args).stdout.decode()
+            if "--bogus" in args:  # the command line was not understood
+                self.assertEqual(out, "")
+                continue
+            self.assertIsInstance(json.loads(out), dict, args)
+
+
+class Surroundings(Case):
+    def test_a_reader_that_goes_away(self):
+        read, write = os.pipe()
+        os.close(read)
+        result = self.text_run("nodedev-list", "--long", stdout=write)
+        os.close(write)
+        self.assertEqual(result.returncode, -signal.SIGPIPE)
+        self.assertEqual(result.stderr, b"")
+
+    def test_a_reader_that_goes_away_stops_no_move(self):
+        read, write = os.pipe()
+        os.close(read)
+        self.root_run("nodedev-detach", "04:00.0", stdout=write, stderr=write)
+        os.close(write)
+        self.assertEqual(os.path.basename(os.readlink(self.root + "/sys/bus/pci/devices/0000:04:00.0/driver")), "vfio-pci")
+
+    def test_a_full_disk(self):
+        with open("/dev/full", "wb") as full:
+            result = self.text_run("nodedev-list", stdout=full)
+        self.assertEqual(result.returncode, FAILED)
+        self.said(result, "cannot write to standard output: No space left")
+
+    def test_closed_descriptors(self):
+        def close_all():
+            for fd in (0, 1, 2):
+                os.close(fd)
+        result = self.text_run("nodedev-list", "--long", stdin=None, stdout=None, stderr=None, preexec_fn=close_all)
+        self.assertEqual(result.returncode, FAILED)
+        result = self.text_run("nodedev-list", stdout=None, preexec_fn=lambda: os.close(1))
+        self.assertEqual(result.returncode, FAILED)
+        self.said(result, "cannot write to standard output: Bad file descriptor")
+        # What is opened next must not become standard output.
+        result = self.root_run("nodedev-detach", "04:00.0", stdout=None, preexec_fn=lambda: os.close(1))
+        self.assertEqual(result.returncode, FAILED)
+        for path, data in tree_of(self.root).items():
+            if isinstance(data, bytes):
+                self.assertNotIn(b"detached\n", data, path)
+
+    def terminal(self, args, columns, env=None):
+        """What a terminal of so many columns shows."""
+        master, slave = pty.openpty()
+        fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+        process = subprocess.Popen([PROGRAM, "--root", self.text] + args, stdin=slave, stdout=slave, stderr=slave,
+            env=dict({"PATH": os.environ["PATH"], "LC_ALL": "C.UTF-8", "TERM": "xterm"}, **(env or {})))
+        os.close(slave)
+        out = b""
+        try:
+            while True:
+                data = os.read(master, 65536)
+                if not data:
+                    break
+                out += data
+        except OSError:
+            pass
+        os.close(master)
+        self.assertIn(process.wait(60), (OK, NOT_READY), args)
+        return out.decode("utf-8", "replace").replace("\r\n", "\n")
+
+    def test_a_terminal_of_20_columns(self):
+        for args in ([], ["nodedev-list", "--long"], ["nodedev-check"], ["iommugroup-list", "--tree"],
+                ["nodedev-list", "--tree"], ["help"]):
+            self.assertTrue(self.terminal(args, 20))
+        for line in self.terminal([], 20).split("\n"):
+            self.assertLessEqual(len(line), 20)
+        wide = self.terminal(["nodedev-list", "-o", "ADDRESS,NAME"], 200)
+        narrow = self.terminal(["nodedev-list", "-o", "ADDRESS,NAME"], 30)
+        self.assertIn("0000:04:00.0", narrow)
+        self.assertGreater(max(map(len, wide.split("\n"))), 30)
+        self.assertLessEqual(max(map(len, narrow.split("\n"))), 30)
+
+    def test_other_locales(self):
+        plain = self.text_run("nodedev-list", "--tree", env={"LC_ALL": "C"}).stdout
+        self.assertEqual(plain, self.text_run("nodedev-list", "--tree").stdout)
+        tree = self.ends(self.text_run("iommugroup-list", "--tree", env={"LC_ALL": "C"}), OK).stdout
+        tree.decode("ascii")
+        for locale in ("C", "POSIX", "no_SUCH.locale", ""):
+            self.ends(self.text_run("nodedev-list", "--long", env={"LC_ALL": locale}), OK)
+
+    def with_names(self, name):
+        """The machine with another product name."""
+        with open(self.text) as file:
+            text = file.read().replace("GP104 [GeForce GTX 1080]", name)
+        with open(self.text, "w") as file:
+            file.write(text)
+
+    def test_names_are_not_obeyed_by_the_terminal(self):
+        self.with_names("evil\\x1b]0;title\\x07\\x1b[31m\\xc2\\x9b31m \\xff\\xfe")
+        for args in (["nodedev-list", "--long"], ["nodedev-check"], ["nodedev-info", "03:00.0"], [],
+                ["iommugroup-list", "--tree"], ["nodedev-check", "03:00.0", "--group", "--all"]):
+            for locale in ("C.UTF-8", "C"):
+                out = self.text_run(*args, env={"LC_ALL": locale})
+                for text in (out.stdout, out.stderr):
+                    self.assertNotIn(b"\x1b", text, args)
+                    self.assertNotIn(b"\xc2\x9b", text, args)
+        out = self.ends(self.text_run("nodedev-info", "03:00.0", "--json"), OK)
+        self.assertIn("evil\x1b]0;title", json.loads(out.stdout.decode("utf-8"))["device"]["name"])
+
+    def test_wide_characters(self):
+        self.with_names("日本語の長い名前")
+        out = self.ends(self.text_run("nodedev-list", "--long"), OK).stdout.decode()
+        self.assertIn("日本語の長い名前", out)
+        self.ends(self.text_run(), OK)
+
+    def test_only_root_changes_this_machine(self):
+        if os.geteuid() != 0:
+            self.skipTest("only root can become another")
+        def become_nobody():
+            os.setgroups([])
+            os.setresgid(65534, 65534, 65534)
+            os.setresuid(65534, 65534, 65534)
+        shutil.copy(PROGRAM, self.folder + "/pcipass")
+        os.chmod(self.folder, 0o755)
+        for verb in ("nodedev-detach", "nodedev-reattach", "nodedev-reset"):
+            result = subprocess.run([self.folder + "/pcipass", verb, "00:00.0"], stdin=subprocess.DEVNULL,
+                capture_output=True, cwd="/", preexec_fn=become_nobody, timeout=60)
+            self.assertEqual(result.returncode, FAILED)
+            self.assertRegex(result.stderr.decode(), "^error: %s changes this machine, which only root may do\n.*sudo pcipass %s" % (verb, verb))
+
+    def test_unfinished(self):
+        # A plan that was cut off in the middle of its first step.
+        self.ends(self.root_run("nodedev-detach", "04:00.0"), OK)
+        journal = cut_journal(self.root)
+        if not journal:
+            self.skipTest("no journal was found to cut")
+        result = self.root_run("nodedev-list")
+        self.said(result, "unfinished: .*0000:04:00.0")
+        self.said(result, "pcipass recover")
+        out = self.root_run().stdout.decode()
+        self.assertIn("Unfinished", out)
+        self.assertIn("pcipass recover", out)
+        dry = self.ends(self.root_run("recover", "--dry-run"), OK)
+        self.assertIn("0000:04:00.0", dry.stdout.decode())
+        self.ends(self.root_run("recover"), OK)
+        self.assertEqual(os.path.basename(os.readlink(self.root + "/sys/bus/pci/devices/0000:04:00.0/driver")), "nvme")
+        self.assertNotIn("unfinished", self.root_run("nodedev-list").stderr.decode())
+
+
+def cut_journal(root):
+    """Takes the end off the journal of a finished plan, as a kill would have left it."""
+    for folder, _, files in os.walk(root + "/run/pcipass"):
+        for name in files:
+            path = os.path.join(folder, name)
+            with open(path, "rb") as file:
+                lines = file.read().split(b"\n")
+            for number, line in enumerate(lines):
+                if b"try" in line:
+                    with open(path, "wb") as file:
+                        file.write(b"\n".join(lines[:number + 1]) + b"\n")
+                    return path
+    return None
+
+
+def main():
+    global PROGRAM, UPDATE
+    args = sys.argv[1:]
+    PROGRAM = os.path.abspath(args.pop(0))
+    if "--update" in args:
+        args.remove("--update")
+        UPDATE = True
+    unittest.main(argv=[sys.argv[0]] + args, verbosity=1)
+
+
+if __name__ == "__main__":
+    main()
