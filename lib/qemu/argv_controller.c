@@ -155,7 +155,7 @@ static void put_other(struct pp_arguments *arguments, const struct pp_domain_dev
 		break;
 	case PP_CONTROLLER_SATA:
 		if (!arguments->domain->os.q35 || device->controller.index > 0)
-			put_simple(arguments, device, "ahci");
+			put_simple(arguments, device, "ich9-ahci");
 		break;
 	case PP_CONTROLLER_FDC:
 		if (arguments->domain->os.q35)

@@ -153,6 +153,7 @@ void pp_arguments_video(struct pp_arguments *arguments, const struct pp_domain_d
 
 	if (!type)
 		return; /* "none" */
+	/* What libvirt writes for cirrus is no size that the device could have: it has its own. */
 	pp_arguments_device(arguments, device, type);
 	pp_arguments_prop(arguments, "id", device->alias);
 	if (heads)
@@ -161,7 +162,7 @@ void pp_arguments_video(struct pp_arguments *arguments, const struct pp_domain_d
 		put_qxl_memory(arguments, video);
 	else if (pp_text_is(video->model, "bochs"))
 		put_memory(arguments, "vgamem", video->vram);
-	else if (!heads && video->vram >> 20)
+	else if (!heads && !pp_text_is(video->model, "cirrus") && video->vram >> 20)
 		pp_arguments_propf(arguments, "vgamem_mb", "%" PRIu64, video->vram >> 20);
 	if (video->width && video->height) {
 		pp_arguments_propf(arguments, "xres", "%u", video->width);

@@ -25,6 +25,9 @@ static void put_features(struct pp_arguments *arguments)
 	if (features->ioapic)
 		pp_arguments_prop(arguments, "kernel-irqchip",
 			pp_text_is(features->ioapic, "qemu") ? "split" : "on");
+	if (domain->os.bios_serial == PP_ON)
+		pp_arguments_prop(
+			arguments, "graphics", "off"); /* SeaBIOS then talks on the serial port */
 	if (!features->acpi)
 		pp_arguments_prop(arguments, "acpi", "off");
 	if (hpet)
@@ -213,8 +216,6 @@ void pp_arguments_firmware(struct pp_arguments *arguments)
 	if (os->reboot_timeout >= 0)
 		pp_arguments_propf(arguments, "reboot-timeout", "%d", os->reboot_timeout);
 	pp_arguments_end(arguments);
-	if (os->bios_serial == PP_ON)
-		pp_arguments_pair(arguments, "-device", "sga");
 	if (!os->kernel)
 		return;
 	pp_arguments_pair(arguments, "-kernel", os->kernel);

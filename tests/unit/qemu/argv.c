@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Definitions turn into the arguments that are written down beside them. After a wanted change,
+ * `test-qemu-argv --update` writes them anew (and asks this machine's QEMU for qemu.json, with
+ * --qemu); the difference is then read like any other change. */
+#include "definitions.h"
+
+static bool update;
+static const struct pp_launch_options options = {.folder = "/run/pcipass/guest", .now = 1700000000};
+
+/* An option and its value on a line. */
+static void put_arguments(struct pp_buffer *buffer, char *const *argv)
+{
+	for (size_t i = 0; argv[i]; i++)
+		pp_buffer_printf(
+			buffer, "%s%s", argv[i], argv[i + 1] && argv[i + 1][0] != '-' ? " " : "\n");
+}
+
+static void check_golden(const char *name, const char *ending, const char *text)
+{
+	PP_FREE char *expected = definitions_read(name, ending, NULL);
+
+	if (update) {
+		PP_BUFFER struct pp_buffer file = PP_BUFFER_INIT;
+		PP_FREE char *path = NULL;
+
+		pp_buffer_printf(&file, "%s%s", name, ending);
+		path = definitions_path(file.data);
+		assert_int_equal(pp_file_replace(AT_FDCWD, path, text, strlen(text), 0644), 0);
+		return;
+	}
+	if (!expected)
+		fail_msg("%s%s is not there", name, ending);
+	if (strcmp(expected, text))
+		print_error("%s%s\n", name, ending);
+	assert_string_equal(text, expected);
+}
+
+static void definitions_become_arguments(void **state)
+{
+	struct pp_qemu_capabilities *capabilities = definitions_qemu();
+	struct dirent **list;
+	size_t count = definitions_list(".", &list);
+
+	for (size_t i = 0; i < count; i++) {
+		PP_BUFFER struct pp_buffer text = PP_BUFFER_INIT;
+		struct definition definition;
+		size_t length = 0;
+		char *xml = definitions_read(list[i]->d_name, ".xml", &length);
+
+		definition_build(&definition, list[i]->d_name, xml, length, capabilities, &options);
+		put_arguments(&text, definition.launch->argv);
+		check_golden(list[i]->d_name, ".args", text.data);
+		definition_done(&definition);
+		free(xml);
+	}
+	definitions_list_free(list, count);
+	pp_qemu_capabilities_free(capabilities);
+}
+
+/* Each bad definition is refused with the message that is written down beside it. */
+static void bad_definitions_are_refused(void **state)
+{
+	struct pp_qemu_capabilities *capabilities = definitions_qemu();
+	struct dirent **list;
+	size_t count = definitions_list("bad", &list);
+
+	for (size_t i = 0; i < count; i++) {
+		PP_BUFFER struct pp_buffer name = PP_BUFFER_INIT;
+		PP_BUFFER struct pp_buffer text = PP_BUFFER_INIT;
+		struct pp_domain *domain = NULL;
+		struct pp_launch *launch = NULL;
+		struct pp_error error = {0};
+		size_t length = 0;
+		char *xml;
+		int r;
+
+		pp_buffer_printf(&name, "bad/%s", list[i]->d_name);
+		xml = definitions_read(name.data, ".xml", &length);
+		r = pp_domain_parse(xml, length, "x.xml", &domain, &error);
+		if (r == 0)
+			r = pp_launch_build(
+				domain, NULL, capabilities, &options, "x.xml", &launch, &error);
+		if (r == 0)
+			fail_msg("%s is accepted", name.data);
+		assert_int_equal(error.code, -r);
+		pp_buffer_printf(&text, "%s\n", error.text);
+		check_golden(name.data, ".err", text.data);
+		pp_launch_free(launch);
+		pp_domain_free(domain);
+		free(xml);
+	}
+	definitions_list_free(list, count);
+	pp_qemu_capabilities_free(capabilities);
+}
+
+static void launch_tells_what_its_owner_needs(void **state)
+{
+	static const struct {
+		const char *name, *console, *path;
+		enum pp_chardev_type type;
+		uint64_t memlock, balloon;
+		const char *hostdevs;
+	} expected[] = {
+		{"disk-q35", "charserial0", NULL, PP_CHARDEV_PTY, 0, 0, ""},
+		{"direct-kernel", "charserial0", "/guests/serial.log", PP_CHARDEV_FILE, 0, 0, ""},
+		{"chardevs", "charserial0", "/guests/serial.sock", PP_CHARDEV_UNIX, 0, 0, ""},
+		{"machine", NULL, NULL, PP_CHARDEV_PTY, 0, 256 << 20, ""},
+		{"win2k3", "charserial0", NULL, PP_CHARDEV_PTY, UINT64_C(2) << 30, 0, "hostdev0 "},
+		{"gpu", NULL, NULL, PP_CHARDEV_PTY, UINT64_C(9) << 30, 0,
+			"hostdev0 hostdev1 hostdev2 hostdev3 hostdev4 "},
+	};
+	struct pp_qemu_capabilities *capabilities = definitions_qemu();
+
+	for (size_t i = 0; i < PP_COUNT(expected); i++) {
+		PP_BUFFER struct pp_buffer hostdevs = PP_BUFFER_INIT;
+		struct definition definition;
+		size_t length = 0;
+		char *xml = definitions_read(expected[i].name, ".xml", &length);
+
+		definition_build(
+			&definition, expected[i].name, xml, length, capabilities, &options);
+		assert_true(pp_text_is(definition.launch->console, expected[i].console) ||
+			    (!definition.launch->console && !expected[i].console));
+		assert_true(pp_text_is(definition.launch->console_path, expected[i].path) ||
+			    (!definition.launch->console_path && !expected[i].path));
+		assert_int_equal(definition.launch->console_type, expected[i].type);
+		assert_int_equal(definition.launch->memlock, expected[i].memlock);
+		assert_int_equal(definition.launch->balloon, expected[i].balloon);
+		for (size_t j = 0; definition.launch->hostdevs[j]; j++)
+			pp_buffer_printf(&hostdevs, "%s ", definition.launch->hostdevs[j]);
+		assert_string_equal(pp_buffer_text(&hostdevs), expected[i].hostdevs);
+		assert_string_equal(definition.launch->qmp, "/run/pcipass/guest/qmp");
+		definition_done(&definition);
+		free(xml);
+	}
+	pp_qemu_capabilities_free(capabilities);
+}
+
+static void inherited_monitor_is_a_descriptor(void **state)
+{
+	const struct pp_launch_options with_fd = {.folder = "/run/x", .qmp_fd = 9};
+	struct pp_qemu_capabilities *capabilities = definitions_qemu();
+	struct definition definition;
+	size_t length = 0;
+	char *xml = definitions_read("minimal-pc", ".xml", &length);
+	bool found = false;
+
+	definition_build(&definition, "minimal-pc", xml, length, capabilities, &with_fd);
+	assert_null(definition.launch->qmp);
+	for (char **argument = definition.launch->argv; *argument; argument++)
+		found = found ||
+			pp_text_is(*argument, "socket,id=charmonitor,fd=9,server=on,wait=off");
+	assert_true(found);
+	definition_done(&definition);
+	free(xml);
+	pp_qemu_capabilities_free(capabilities);
+}
+
+static int write_qemu(void)
+{
+	PP_CLEANUP(pp_json_freep) struct pp_json *json = NULL;
+	PP_FREE char *path = definitions_path("qemu.json");
+	PP_FREE char *text = NULL;
+	struct pp_qemu_capabilities *capabilities;
+	struct pp_error error = {0};
+
+	if (pp_qemu_capabilities_ask("/usr/bin/qemu-system-x86_64", &capabilities, &error) < 0) {
+		print_error("%s\n", error.text);
+		return 1;
+	}
+	json = pp_qemu_capabilities_to_json(capabilities);
+	text = pp_json_print(json, true);
+	pp_qemu_capabilities_free(capabilities);
+	return pp_file_replace(AT_FDCWD, path, text, strlen(text), 0644) < 0;
+}
+
+int main(int argc, char **argv)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(definitions_become_arguments),
+		cmocka_unit_test(bad_definitions_are_refused),
+		cmocka_unit_test(launch_tells_what_its_owner_needs),
+		cmocka_unit_test(inherited_monitor_is_a_descriptor),
+	};
+
+	for (int i = 1; i < argc; i++) {
+		update = update || !strcmp(argv[i], "--update");
+		if (!strcmp(argv[i], "--qemu") && write_qemu())
+			return 1;
+	}
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
