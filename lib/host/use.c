@@ -79,8 +79,9 @@ static int add_functions(struct pp_reader *reader, const struct pp_device *devic
 				.device = device,
 				.name = device->name,
 				.text = pp_arena_printf(reader->arena,
-					"it has %zu virtual functions, none in use",
-					device->n_virtual_functions),
+					"it has %zu virtual function%s, none in use",
+					device->n_virtual_functions,
+					device->n_virtual_functions == 1 ? "" : "s"),
 				.evidence = pp_arena_printf(reader->arena, "%s/sriov_numvfs: %u",
 					device->path, device->sriov_count)});
 }
