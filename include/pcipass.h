@@ -106,7 +106,8 @@ struct pp_rebar {
 	unsigned current; /* the n of its size now */
 };
 struct pp_health {
-	unsigned irq;                /* its line interrupt (or first message), 0: none */
+	unsigned irq;                /* its line interrupt, 0: none */
+	bool messages;               /* it is driven by messages (MSI, MSI-X) now, not by its line */
 	uint64_t aer_fatal, aer_nonfatal; /* errors counted since it was found */
 	const char *aer;             /* the lines that counted, NULL: none */
 	const char *runtime_status;  /* "active", "suspended"; NULL: not said */

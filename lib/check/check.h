@@ -25,7 +25,7 @@ struct pp_check {
 struct pp_check_run {
 	const struct pp_host *host;
 	const struct pp_device *const *devices; /* those that go together */
-	size_t n_devices;
+	size_t n_devices, n_asked;              /* the first of them were asked for by name */
 	const struct pp_check_options *options; /* never NULL */
 	const struct pp_guest_facts *guest;     /* NULL unless a guest is checked */
 	const struct pp_device *device;         /* of checks of scope "device" */
@@ -66,6 +66,7 @@ const char *pp_check_join(struct pp_check_run *run, const char *list, const char
 bool pp_driver_is_vfio(const char *driver);
 bool pp_check_to_vfio(const struct pp_check_run *run); /* the devices are to go to a VFIO driver */
 bool pp_check_goes(const struct pp_check_run *run, const struct pp_device *device);
+bool pp_check_asked(const struct pp_check_run *run, const struct pp_device *device);
 bool pp_check_has_iommu(const struct pp_host *host);
 /* A word of the kernel's command line: "intel_iommu=off"; NULL where it is not there. The text is
  * the word as it stands there. PREFIX may end in "=". */

@@ -40,18 +40,30 @@ void pp_check_config_dead(struct pp_check_run *run)
 	}
 }
 
+/* What it is, if it is nothing that a guest could be given; NULL: an endpoint. */
+static const char *not_endpoint(const struct pp_device *device)
+{
+	unsigned class = device->class_code >> 8;
+
+	if (device->header == PP_HEADER_BRIDGE)
+		return "a bridge";
+	if (device->header == PP_HEADER_CARDBUS)
+		return "a CardBus bridge";
+	if (device->header != PP_HEADER_ENDPOINT)
+		return "of an unknown header type";
+	return class == 0x0600 ? "the host bridge" : class == 0x0806 ? "the IOMMU itself" : NULL;
+}
+
 void pp_check_not_endpoint(struct pp_check_run *run)
 {
 	const struct pp_device *device = run->device;
+	const char *what = not_endpoint(device);
 
-	if (device->header == PP_HEADER_ENDPOINT || device->flags & PP_DEVICE_CONFIG_DEAD)
+	if (!what || device->flags & PP_DEVICE_CONFIG_DEAD)
 		return;
-	pp_finding_add(run, PP_FAIL, "it is %s, and only endpoints can go to a guest",
-		device->header == PP_HEADER_BRIDGE    ? "a bridge"
-		: device->header == PP_HEADER_CARDBUS ? "a CardBus bridge"
-						      : "of an unknown header type");
-	pp_finding_evidence(run, "/sys/bus/pci/devices/%s/config: header type %d", device->name,
-		(int)device->header);
+	pp_finding_add(run, PP_FAIL, "it is %s, and only endpoints can go to a guest", what);
+	pp_finding_evidence(run, "/sys/bus/pci/devices/%s/config: header type %d; class: 0x%06x",
+		device->name, (int)device->header, device->class_code);
 	pp_finding_remedy(run, "name a device below it: pcipass nodedev-list --tree shows them");
 }
 

@@ -24,6 +24,15 @@ bool pp_check_goes(const struct pp_check_run *run, const struct pp_device *devic
 	return false;
 }
 
+bool pp_check_asked(const struct pp_check_run *run, const struct pp_device *device)
+{
+	for (size_t i = 0; i < run->n_asked; i++) {
+		if (run->devices[i] == device)
+			return true;
+	}
+	return false;
+}
+
 bool pp_check_has_iommu(const struct pp_host *host)
 {
 	return host->n_groups > 0 || (host->iommu && host->iommu->n_units > 0);

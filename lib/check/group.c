@@ -9,8 +9,9 @@ void pp_check_group_none(struct pp_check_run *run)
 {
 	const struct pp_device *device = run->device;
 
+	/* The IOMMU itself has no group either. */
 	if (!pp_check_to_vfio(run) || !pp_check_has_iommu(run->host) ||
-		device->header != PP_HEADER_ENDPOINT)
+		device->header != PP_HEADER_ENDPOINT || device->class_code >> 8 == 0x0806)
 		return;
 	if (device->group >= 0) {
 		pp_finding_add(run, PP_PASS, "it has an IOMMU group: %d", device->group);
@@ -85,7 +86,7 @@ void pp_check_group_not_viable(struct pp_check_run *run)
 	pp_finding_can_do(run);
 }
 
-/* What has to go to VFIO or lose its driver with it, and what may stay as it is. */
+/* What the host loses with the devices that were asked for, and what may stay as it is. */
 void pp_check_takes_along(struct pp_check_run *run)
 {
 	const struct pp_device *device = run->device;
@@ -93,14 +94,17 @@ void pp_check_takes_along(struct pp_check_run *run)
 		device->group >= 0 ? pp_host_group(run->host, device->group) : NULL;
 	const char *must = NULL, *may = NULL, *slot = NULL;
 
-	if (!pp_check_to_vfio(run) || device->header != PP_HEADER_ENDPOINT)
+	if (!pp_check_to_vfio(run) || device->header != PP_HEADER_ENDPOINT ||
+		!pp_check_asked(run, device))
 		return;
 	for (size_t i = 0; group && i < group->n_devices; i++) {
 		const struct pp_device *member = group->devices[i];
 
-		if (in_the_way(run, member))
+		if (pp_check_asked(run, member) || member->header != PP_HEADER_ENDPOINT)
+			continue;
+		if (pp_device_holds_group(member))
 			must = pp_check_join(run, must, "%s", pp_device_words(run, member));
-		else if (!pp_check_goes(run, member) && member->header == PP_HEADER_ENDPOINT)
+		else
 			may = pp_check_join(run, may, "%s (%s)", member->name,
 				member->driver ? member->driver : "no driver");
 	}
@@ -108,18 +112,18 @@ void pp_check_takes_along(struct pp_check_run *run)
 		const struct pp_device *other = &run->host->devices[i];
 
 		if (pp_device_same_slot(device, other) && other->group != device->group &&
-			!pp_check_goes(run, other))
+			!pp_check_asked(run, other))
 			slot = pp_check_join(run, slot, "%s", pp_device_words(run, other));
 	}
 	if (!must && !may && !slot)
 		return;
-	pp_finding_add(run, PP_NOTE, "%s%s%s%s%s%s%s", must ? "the host loses with it " : "",
-		must ? must : "", must && (may || slot) ? "; " : "",
-		may ? "of its group may stay as they are: " : "", may ? may : "",
-		may && slot ? "; " : "",
-		slot ? pp_check_join(
-			       run, NULL, "of the same card, in groups of their own: %s", slot)
-		     : "");
+	must = must ? pp_check_join(run, NULL, "the host loses with it %s", must) : NULL;
+	may = may ? pp_check_join(run, NULL, "of its group may stay as they are: %s", may) : NULL;
+	slot = slot ? pp_check_join(run, NULL, "of the same card, in other groups: %s", slot)
+		    : NULL;
+	pp_finding_add(run, PP_NOTE, "%s%s%s%s%s", must ? must : "",
+		must && (may || slot) ? "; " : "", may ? may : "", may && slot ? "; " : "",
+		slot ? slot : "");
 	pp_finding_evidence(run, "/sys/kernel/iommu_groups/%d/devices: %zu", device->group,
 		group ? group->n_devices : 0);
 }

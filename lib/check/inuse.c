@@ -15,6 +15,12 @@ static const char *node_of(struct pp_check_run *run, const char *name)
 	return pp_check_join(run, NULL, "/dev/mapper/%s", name);
 }
 
+/* "/proc/1234/fd/3 -> ..." */
+static bool is_process(const char *evidence)
+{
+	return pp_text_starts(evidence, "/proc/") && evidence[6] >= '0' && evidence[6] <= '9';
+}
+
 static void add_remedy(struct pp_check_run *run, const struct pp_use *use)
 {
 	const char *name = use->name ? use->name : "it";
@@ -27,9 +33,11 @@ static void add_remedy(struct pp_check_run *run, const struct pp_use *use)
 		pp_finding_remedy(run, "swapoff %s", node_of(run, name));
 		return;
 	case PP_USE_HOLDER:
+		if (is_process(use->evidence))
+			break;
 		pp_finding_remedy(run,
 			"close what holds %s (vgchange -an, mdadm --stop, cryptsetup close, zpool "
-			"export, or end the program)",
+			"export)",
 			name);
 		return;
 	case PP_USE_ROUTE:

@@ -128,6 +128,7 @@ void pp_check_no_interrupt_remapping(struct pp_check_run *run)
 		return;
 	if (iommu->interrupt_remapping == 1) {
 		pp_finding_add(run, PP_PASS, "the IOMMU remaps interrupts");
+		pp_finding_evidence(run, "/proc/interrupts: IR-");
 		return;
 	}
 	if (iommu->interrupt_remapping != 0)

@@ -22,8 +22,8 @@ void pp_check_iommu_table(struct pp_check_run *run)
 			iommu->table, strerror(-iommu->table_error));
 		pp_finding_remedy(run, "run it as root: only root may read the table");
 	} else {
-		pp_finding_add(run, PP_PASS, "the firmware describes its IOMMU in a %s table",
-			iommu->table);
+		pp_finding_add(
+			run, PP_PASS, "the firmware describes its IOMMU (table %s)", iommu->table);
 	}
 	pp_finding_evidence(run, "/sys/firmware/acpi/tables/%s", iommu->table);
 }

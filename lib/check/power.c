@@ -84,7 +84,8 @@ static const char *line_sharers(struct pp_check_run *run)
 		const struct pp_device *other = &run->host->devices[i];
 
 		if (other == run->device || !other->driver || pp_check_goes(run, other) ||
-			!other->health || other->health->irq != run->device->health->irq)
+			!other->health || other->health->messages ||
+			other->health->irq != run->device->health->irq)
 			continue;
 		list = pp_check_join(run, list, "%s (%s)", other->name, other->driver);
 	}

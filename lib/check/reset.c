@@ -48,7 +48,8 @@ void pp_check_no_reset(struct pp_check_run *run)
 	const struct pp_device *device = run->device;
 	bool shared;
 
-	if (device->header != PP_HEADER_ENDPOINT || device->flags & PP_DEVICE_CONFIG_DEAD ||
+	if (device->header != PP_HEADER_ENDPOINT || device->class_code >> 16 == 0x06 ||
+		device->flags & PP_DEVICE_CONFIG_DEAD ||
 		(!device->reset_methods && !device->capabilities.read))
 		return;
 	if (has_method(run, &shared)) {

@@ -71,6 +71,7 @@ static int expand(
 		return -ENOMEM;
 	for (size_t i = 0; i < n_devices; i++)
 		count = add_device(run, all, count, devices[i]);
+	run->n_asked = count;
 	for (size_t i = 0; run->options->group && i < n_devices; i++) {
 		const struct pp_group *group =
 			devices[i]->group < 0 ? NULL : pp_host_group(run->host, devices[i]->group);
@@ -200,7 +201,7 @@ int pp_check_ids(const struct pp_host *host, const char *ids,
 	for (size_t i = 0; i < n_devices; i++) {
 		run.device = devices[i];
 		run.devices = &devices[i];
-		run.n_devices = 1;
+		run.n_devices = run.n_asked = 1;
 		run_ids(&run, ids, "device");
 	}
 	keep_worse(&run, of_host, named ? PP_PASS : PP_WARN);

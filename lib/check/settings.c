@@ -15,9 +15,10 @@ void pp_check_iommu_parameter(struct pp_check_run *run)
 		pp_finding_evidence(run, "/proc/cmdline: %s", word);
 	}
 	word = pp_check_parameter(run, "intel_iommu=on");
-	if (word && iommu && iommu->cpu == PP_VENDOR_AMD) {
-		pp_finding_add(run, PP_NOTE, "%s does nothing on a processor of AMD", word);
-		pp_finding_evidence(run, "/proc/cmdline: %s; /proc/cpuinfo: AuthenticAMD", word);
+	if (word && iommu && pp_text_is(iommu->table, "IVRS")) {
+		pp_finding_add(run, PP_NOTE, "%s does nothing with an IOMMU of AMD", word);
+		pp_finding_evidence(
+			run, "/proc/cmdline: %s; /sys/firmware/acpi/tables: IVRS", word);
 	}
 	word = pp_check_parameter(run, "iommu=pt");
 	if (word) {

@@ -141,6 +141,9 @@ static int read_device(struct pp_reader *reader, struct pp_device *device)
 	device->health = health;
 	int irq = read_int(reader, device, "irq");
 	health->irq = irq > 0 ? (unsigned)irq : 0;
+	health->messages = (device->capabilities.msi || device->capabilities.msix) &&
+			   pp_path(path, sizeof(path), "%s/msi_irqs", device->path) == 0 &&
+			   pp_tree_exists(reader->tree, path);
 	health->rom_shadow = device->rom.size && device->rom.start == SHADOW_ROM;
 	health->vgpu =
 		device->vendor == 0x10de && device->class_code >> 16 == CLASS_DISPLAY &&

@@ -131,6 +131,7 @@ static const struct test_case cases[] = {
 		"d3cold_allowed"},
 	{"power-off", PP_NOTE, NVME, P_NVME "/power_state = D3cold\n", NULL, "D3cold"},
 	{"not-endpoint", PP_FAIL, "0000:00:1c.0", "", NULL, "bridge"},
+	{"not-endpoint", PP_FAIL, "0000:00:00.0", "", NULL, "host bridge"},
 	{"vmd", PP_WARN, NVME, P_NVME "/driver -> /sys/bus/pci/drivers/vmd\n", NULL, "VMD"},
 	{"vmd", PP_FAIL, "10000:e1:00.0",
 		"/sys/bus/pci/devices/10000:e1:00.0 -> /sys/devices/pci10000:e0/10000:e1:00.0\n"
@@ -233,7 +234,14 @@ static const struct test_case cases[] = {
 	{"group-not-viable", PP_FAIL, EHCI, "", P_UHCI "/driver -> /sys/bus/pci/drivers/vfio-pci\n",
 		"--group"},
 	{"group-not-viable", PP_FAIL, EHCI, "", NULL, "pci-stub", .remedy_options.group = true},
-	{"takes-along", PP_NOTE, EHCI, "", NULL, UHCI, .remedy_options.group = true},
+	{"takes-along", PP_NOTE, EHCI, "", NULL, "loses with it " UHCI, .options.group = true},
+	{"takes-along", PP_NOTE, EHCI, "-" P_UHCI "/driver\n",
+		P_EHCI "/iommu_group -> "
+		       "/sys/kernel/iommu_groups/19\n-/sys/kernel/iommu_groups/1/devices/" EHCI
+		       "\n/sys/kernel/iommu_groups/19/devices/" EHCI " -> " P_EHCI "\n-" P_UHCI
+		       "*\n"
+		       "-/sys/bus/pci/devices/" UHCI "\n-/sys/kernel/iommu_groups/1/*\n",
+		"may stay"},
 	{"reserved-direct", PP_FAIL, NVME,
 		"/sys/kernel/iommu_groups/5/reserved_regions = 0x0000000000000000 "
 		"0x0000000000ffffff "
