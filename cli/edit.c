@@ -194,6 +194,20 @@ static int attempt(struct edit *edit, bool force, int *ret_status)
 	return 1;
 }
 
+/* The definition was not taken: what was typed stays where the user can find it. */
+static void keep(struct edit *edit)
+{
+	PP_FREE char *xml = NULL;
+	cli_set_bool(edit->cli, "changed", false);
+	if (pp_file_read(AT_FDCWD, edit->path, XML_MAX, &xml, NULL) >= 0 &&
+		strcmp(xml, edit->original) == 0) {
+		unlink(edit->path);
+		return;
+	}
+	cli_set_string(edit->cli, "file", edit->path);
+	cli_say(edit->cli, "nothing was changed; your text is in %s", edit->path);
+}
+
 static int run(struct cli *cli, const char *const *words, size_t n_words)
 {
 	int status = cli_open(cli);
@@ -211,9 +225,7 @@ static int run(struct cli *cli, const char *const *words, size_t n_words)
 		force = answer == 'f';
 		if (answer != 'n')
 			continue;
-		cli_set_bool(cli, "changed", false);
-		cli_set_string(cli, "file", edit.path);
-		cli_say(cli, "nothing was changed; your text is in %s", edit.path);
+		keep(&edit);
 		break;
 	}
 	return status;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* One line a verb, in the order of help; included where VERB means something. */
-#ifdef CLI_NODES
+#ifdef CLI_WITH_NODES
 VERB(nodedev_list)
 VERB(nodedev_dumpxml)
 #endif
@@ -11,7 +11,7 @@ VERB(nodedev_detach)
 VERB(nodedev_reattach)
 VERB(nodedev_reset)
 VERB(recover)
-#ifdef CLI_GUESTS
+#ifdef CLI_WITH_GUESTS
 VERB(define)
 VERB(undefine)
 VERB(edit)
