@@ -87,13 +87,13 @@ static int die(void *data)
 static void work(void **state)
 {
 	int value = 7;
-	assert_int_equal(pp_process_work(answer, &value, 5000, NULL), 7);
+	assert_int_equal(pp_process_work(answer, &value, 60000, NULL), 7);
 	value = -EBUSY;
 	pid_t pid = 0;
-	assert_int_equal(pp_process_work(answer, &value, 5000, &pid), -EBUSY);
+	assert_int_equal(pp_process_work(answer, &value, 60000, &pid), -EBUSY);
 	assert_true(pid > 0);
 	assert_int_equal(waitpid(pid, NULL, WNOHANG), -1); /* it was reaped */
-	assert_int_equal(pp_process_work(die, NULL, 5000, NULL), -ECHILD);
+	assert_int_equal(pp_process_work(die, NULL, 60000, NULL), -ECHILD);
 }
 
 static void work_that_hangs_is_left(void **state)
@@ -102,7 +102,7 @@ static void work_that_hangs_is_left(void **state)
 	long long start = pp_clock_ms();
 	assert_int_equal(pp_process_work(hang, NULL, 100, &pid), -ETIMEDOUT);
 	long long took = pp_clock_ms() - start;
-	assert_true(took >= 95 && took < 5000);
+	assert_true(took >= 95 && took < 60000);
 	assert_int_equal(kill(pid, 0), 0);
 	kill(pid, SIGKILL);
 	waitpid(pid, NULL, 0);
@@ -117,13 +117,13 @@ static int run(int deadline_ms, char **ret_output, const char *script)
 static void running(void **state)
 {
 	PP_FREE char *output = NULL, *second = NULL, *third = NULL;
-	assert_int_equal(run(10000, &output, "echo out; echo err >&2; exit 3"), 3);
+	assert_int_equal(run(60000, &output, "echo out; echo err >&2; exit 3"), 3);
 	assert_string_equal(output, "out\nerr\n");
-	assert_int_equal(run(10000, NULL, "kill -9 $$"), 128 + SIGKILL);
-	assert_int_equal(run(20000, &second, "head -c 3000000 /dev/zero; exit 4"), 4);
+	assert_int_equal(run(60000, NULL, "kill -9 $$"), 128 + SIGKILL);
+	assert_int_equal(run(60000, &second, "head -c 3000000 /dev/zero; exit 4"), 4);
 	assert_non_null(second);
 	assert_int_equal(
-		run(10000, &third, "pwd; ulimit -n >/dev/null; read x; echo \"[$x]\"; echo $HOME"),
+		run(60000, &third, "pwd; ulimit -n >/dev/null; read x; echo \"[$x]\"; echo $HOME"),
 		0);
 	assert_string_equal(third, "/\n[]\n\n"); /* stdin is empty, the environment bare */
 }
@@ -133,7 +133,7 @@ static void running_too_long(void **state)
 	char *output = NULL;
 	long long start = pp_clock_ms();
 	assert_int_equal(run(200, &output, "sleep 100 & sleep 100"), -ETIMEDOUT);
-	assert_true(pp_clock_ms() - start < 5000);
+	assert_true(pp_clock_ms() - start < 60000);
 	assert_null(output);
 }
 
@@ -141,8 +141,8 @@ static void a_grandchild_is_not_waited_for(void **state)
 {
 	PP_FREE char *output = NULL;
 	long long start = pp_clock_ms();
-	assert_int_equal(run(20000, &output, "echo x; (sleep 5) & exit 0"), 0);
-	assert_true(pp_clock_ms() - start < 4000);
+	assert_int_equal(run(60000, &output, "echo x; (sleep 40) & exit 0"), 0);
+	assert_true(pp_clock_ms() - start < 30000);
 	assert_string_equal(output, "x\n");
 }
 
@@ -150,13 +150,13 @@ static void programs_by_name(void **state)
 {
 	PP_FREE char *output = NULL;
 	assert_int_equal(
-		pp_process_run((const char *const[]){"echo", "hello", NULL}, 10000, &output), 0);
+		pp_process_run((const char *const[]){"echo", "hello", NULL}, 60000, &output), 0);
 	assert_string_equal(output, "hello\n");
 	assert_int_equal(
-		pp_process_run((const char *const[]){"no-such-program", NULL}, 10000, NULL),
+		pp_process_run((const char *const[]){"no-such-program", NULL}, 60000, NULL),
 		-ENOENT);
 	assert_int_equal(
-		pp_process_run((const char *const[]){"/no/such", NULL}, 10000, NULL), -ENOENT);
+		pp_process_run((const char *const[]){"/no/such", NULL}, 60000, NULL), -ENOENT);
 }
 
 static void a_failed_exec_is_an_error_here(void **state)
@@ -249,7 +249,7 @@ static void it_starts_with_closed_standard_descriptors(void **state)
 		close(1);
 		close(2);
 		char *text = NULL;
-		int r = run(10000, &text, "echo x; echo y >&2");
+		int r = run(60000, &text, "echo x; echo y >&2");
 		_exit(r == 0 && text && strcmp(text, "x\ny\n") == 0 ? 0 : 1);
 	}
 	int status;
