@@ -308,6 +308,10 @@ const struct pp_group *pp_host_group(const struct pp_host *host, int number);
  * pci_8086_3a6c, eth0, nvme0n1, /dev/nvme0n1. Several that match are an error that lists them. */
 int pp_device_find(struct pp_context *context, const struct pp_host *host, const char *name,
 	const struct pp_device **ret_device, struct pp_error *error);
+/* The facts of this machine, and what virsh shows of it, as the text of a .host file (base/tree.h): exactly
+ * the files that lib/host reads. ANONYMIZE blanks serial numbers, MACs and the host's name, and leaves out
+ * who is logged in. The caller frees. */
+int pp_host_dump(struct pp_context *context, bool anonymize, char **ret_text, struct pp_error *error);
 const char *pp_bar_kind(const struct pp_bar *bar); /* "mem64 pref", "mem32", "io" */
 
 /* ---- node devices as virsh shows them (lib/host/node.c, lib/domain/nodexml.c) ------------------- */

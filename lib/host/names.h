@@ -12,4 +12,8 @@
 int pp_names_find(const char *ids, size_t length, struct pp_arena *arena, struct pp_device *devices,
 	size_t n_devices);
 
+/* Only those lines of it that name DEVICES. */
+void pp_names_select(const char *ids, size_t length, const struct pp_device *devices,
+	size_t n_devices, struct pp_buffer *text);
+
 #endif
