@@ -187,7 +187,6 @@ static int step_run(struct run *run, size_t i, struct pp_error *error)
 static int steps_run(struct run *run, struct pp_error *error)
 {
 	int r = 0;
-	run->effects->journal_fd = run->journal->fd;
 	for (size_t i = 0; r >= 0 && i < run->plan->n_steps; i++)
 		r = step_run(run, i, error);
 	if (r < 0)

@@ -54,7 +54,6 @@ int pp_effects_init(struct pp_effects *effects, struct pp_context *context,
 		.progress = options ? options->progress : NULL,
 		.data = options ? options->data : NULL,
 		.keep_fd = -1,
-		.journal_fd = -1,
 	};
 	return 0;
 }
@@ -95,33 +94,37 @@ struct work {
 	struct pp_effects *effects;
 	const char *path, *text;
 	bool hang;
-	int *result; /* shared with the parent, which may have stopped listening for a while */
+	int *result; /* shared with the parent */
 };
 
-static int work_do(void *data)
+/* A child may hang in the kernel for as long as the machine runs. It keeps the lock of its device
+ * and nothing else: no lock, socket or pipe on which someone waits for us. */
+static void child_run(const struct work *work) __attribute__((noreturn));
+static void child_run(const struct work *work)
 {
-	struct work *work = data;
-	struct pp_effects *effects = work->effects;
-	for (size_t i = 0; i < effects->n_drop_fds; i++)
-		if (effects->drop_fds[i] >= 0 && effects->drop_fds[i] != effects->keep_fd)
-			close(effects->drop_fds[i]);
-	if (effects->journal_fd >= 0)
-		close(effects->journal_fd);
+	int keep = work->effects->keep_fd;
+	int null = open("/dev/null", O_RDWR);
+	for (int fd = 0; fd <= 2; fd++)
+		if (null < 0 || dup2(null, fd) < 0)
+			_exit(1);
+	if (keep > 3)
+		close_range(3, (unsigned)keep - 1, 0);
+	close_range(keep >= 3 ? (unsigned)keep + 1 : 3, ~0U, 0);
 	while (work->hang)
 		pause();
-	*work->result = effects->context->live
+	*work->result = work->effects->context->live
 				? pp_file_poke(AT_FDCWD, work->path, work->text)
-				: pp_model_write(effects->context, work->path, work->text);
-	return 0;
+				: -EOPNOTSUPP;
+	_exit(0);
 }
 
-/* Goes on waiting for a child that is late. */
-static int wait_longer(pid_t pid, int left_ms)
+/* 0 when the child has ended, -ETIMEDOUT when not yet. */
+static int child_wait(pid_t pid, int wait_ms)
 {
 	PP_CLOSE int fd = pidfd_open(pid, 0);
 	if (fd < 0)
 		return -errno;
-	long long end = pp_clock_ms() + left_ms;
+	long long end = pp_clock_ms() + wait_ms;
 	for (;;) {
 		long long left = end - pp_clock_ms();
 		struct pollfd poll_fd = {.fd = fd, .events = POLLIN};
@@ -142,13 +145,17 @@ static int write_in_child(struct pp_effects *effects, struct work *work, const c
 {
 	int deadline = effects->deadline_ms;
 	int first = deadline < WORD_MS ? deadline : WORD_MS;
-	pid_t pid = 0;
-	*work->result = -ECHILD;
-	int r = pp_process_work(work_do, work, first, &pid);
+	*work->result = -ECHILD; /* of a child that was killed */
+	pid_t pid = fork();
+	if (pid < 0)
+		return -errno;
+	if (pid == 0)
+		child_run(work);
+	int r = child_wait(pid, first);
 	if (r == -ETIMEDOUT && first < deadline) {
 		pp_effects_say(effects, PP_EVENT_WAIT, "waiting for %s (at most %d s)", what,
 			deadline / 1000);
-		r = wait_longer(pid, deadline - first);
+		r = child_wait(pid, deadline - first);
 	}
 	if (r == -ETIMEDOUT)
 		effects->stuck = pid;

@@ -24,12 +24,7 @@ struct pp_effects {
 	int deadline_ms;
 	pp_progress *progress;
 	void *data;
-	/* Descriptors that a child which hangs in the kernel must not keep open: their locks would
-	 * outlive us. keep_fd, the lock of the device in question, is the one that it should. */
-	const int *drop_fds;
-	size_t n_drop_fds;
-	int keep_fd;
-	int journal_fd;
+	int keep_fd; /* all that a child keeps open: the lock of the device that it writes for */
 	pid_t stuck; /* the child that the last -ETIMEDOUT left behind, else 0 */
 	struct pp_fault fault;
 	unsigned count; /* effects so far */

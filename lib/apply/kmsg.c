@@ -37,7 +37,8 @@ void pp_kmsg_find(int fd, const char *needle, char *text, size_t size)
 		if (!line)
 			continue;
 		line[strcspn(line, "\n")] = '\0';
-		if (strstr(line, needle))
+		bool again = found > 0 && strncmp(lines[(found - 1) % LINES], line + 1, 255) == 0;
+		if (strstr(line, needle) && !again)
 			snprintf(lines[found++ % LINES], sizeof(lines[0]), "%s", line + 1);
 	}
 	size_t used = 0;

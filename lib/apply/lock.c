@@ -200,8 +200,6 @@ static size_t find(const struct pp_locks *locks, const char *address)
 void pp_locks_focus(const struct pp_locks *locks, struct pp_effects *effects, const char *address)
 {
 	size_t i = find(locks, address);
-	effects->drop_fds = locks->fds;
-	effects->n_drop_fds = locks->n;
 	effects->keep_fd = i < locks->n ? locks->fds[i] : -1;
 }
 

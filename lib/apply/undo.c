@@ -76,7 +76,6 @@ static int undo_one(struct pp_effects *effects, struct pp_journal *journal, stru
 		PP_FREE char *text = pp_step_text(step, true);
 		pp_effects_say(effects, PP_EVENT_UNDO, "%s", text ? text : step->subject);
 		pp_locks_focus(locks, effects, step->subject);
-		effects->journal_fd = journal->fd;
 		*ret_changed = true;
 		r = pp_driver_move(effects, step->subject, &step->from, error);
 		/* A write can say ENODEV of a device that is there. */

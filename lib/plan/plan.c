@@ -90,11 +90,10 @@ int pp_plan_add(struct pp_plan *plan, const struct pp_step *step, struct pp_erro
 	return 0;
 }
 
-static bool plan_has(const struct pp_plan *plan, const char *subject)
+static bool plan_has(const struct pp_plan *plan, enum pp_step_kind kind, const char *subject)
 {
 	for (size_t i = 0; i < plan->n_steps; i++)
-		if (plan->steps[i].kind == PP_STEP_DRIVER &&
-			pp_text_is(plan->steps[i].subject, subject))
+		if (plan->steps[i].kind == kind && pp_text_is(plan->steps[i].subject, subject))
 			return true;
 	return false;
 }
@@ -106,7 +105,7 @@ static int add_driver(struct pp_plan *plan, const struct pp_device *device,
 		.from = pp_driver_of(device),
 		.to = to ? *to : pp_driver_of(device)};
 	pp_address_text(&device->address, step.subject);
-	if (plan_has(plan, step.subject))
+	if (plan_has(plan, PP_STEP_DRIVER, step.subject))
 		return 0;
 	return pp_plan_add(plan, &step, error);
 }
@@ -152,30 +151,43 @@ static int add_module(struct pp_plan *plan, const char *module, struct pp_error 
 	return pp_plan_add(plan, &step, error);
 }
 
+/* vfio-pci, or the variant of it that the kernel's aliases name for this device. Drivers are named
+ * as their modules are, but for these. */
+static const char *target_of(const struct pp_device *device, const char *driver)
+{
+	if (driver)
+		return driver;
+	const char *module = device->vfio_module;
+	if (!module || !pp_driver_valid(module) || pp_text_is(module, "vfio_pci"))
+		return VFIO_PCI;
+	return pp_text_is(module, "pds_vfio_pci") ? "pds-vfio-pci" : module;
+}
+
+static int detach_one(struct pp_plan *plan, const struct pp_host *host,
+	const struct pp_device *device, const char *target, struct pp_error *error)
+{
+	struct pp_driver_state to = {0};
+	int r = movable(device, error);
+	if (r < 0 || pp_text_is(device->driver, target))
+		return r;
+	if (!driver_loaded(host, target) && !plan_has(plan, PP_STEP_MODULE, target))
+		r = add_module(plan, target, error);
+	strcpy(to.driver, target);
+	strcpy(to.override, target);
+	return r < 0 ? r : add_driver(plan, device, &to, error);
+}
+
 int pp_plan_detach(const struct pp_host *host, const struct pp_device *const *devices,
 	size_t n_devices, const char *driver, struct pp_plan **ret_plan, struct pp_error *error)
 {
-	const char *target = driver ? driver : VFIO_PCI;
-	if (!pp_driver_valid(target))
+	if (driver && !pp_driver_valid(driver))
 		return pp_error_set(error, PP_STATUS_USAGE, -EINVAL,
-			"\"%s\" cannot be a driver's name", target);
+			"\"%s\" cannot be a driver's name", driver);
 
 	PP_CLEANUP(pp_plan_freep) struct pp_plan *plan = NULL;
 	int r = pp_plan_new("nodedev-detach", "host", &plan, error);
-	struct pp_driver_state to = {0};
-	strcpy(to.driver, target);
-	strcpy(to.override, target);
-	for (size_t i = 0; r >= 0 && i < n_devices; i++) {
-		r = movable(devices[i], error);
-		if (r < 0)
-			break;
-		if (pp_text_is(devices[i]->driver, target))
-			continue;
-		if (plan->n_steps == 0 && !driver_loaded(host, target))
-			r = add_module(plan, target, error);
-		if (r >= 0)
-			r = add_driver(plan, devices[i], &to, error);
-	}
+	for (size_t i = 0; r >= 0 && i < n_devices; i++)
+		r = detach_one(plan, host, devices[i], target_of(devices[i], driver), error);
 	if (r < 0)
 		return r;
 	*ret_plan = PP_TAKE(plan);

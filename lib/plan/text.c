@@ -83,10 +83,11 @@ static int step_add(struct pp_json *array, const struct pp_step *step)
 		return -ENOMEM;
 	}
 	const char *kind = step->kind == PP_STEP_MODULE ? "module" : "driver";
-	int r = pp_json_set(object, "from", from);
-	int s = pp_json_set(object, "to", to);
-	if (r < 0 || s < 0 || pp_json_set_string(object, "kind", kind) < 0 ||
-		pp_json_set_string(object, "subject", step->subject) < 0)
+	int r = pp_json_set_string(object, "kind", kind);
+	int s = pp_json_set_string(object, "subject", step->subject);
+	int t = pp_json_set(object, "from", from);
+	int u = pp_json_set(object, "to", to);
+	if (r < 0 || s < 0 || t < 0 || u < 0)
 		return -ENOMEM;
 	return pp_json_add(array, PP_TAKE(object));
 }
