@@ -131,10 +131,20 @@ static int field_parse(
 	return 0;
 }
 
+/* null is "none", and a key that is missing is damage: a device would lose its driver by it. */
+static int count_key(const char *key, const struct pp_json *value, void *data)
+{
+	*(int *)data += pp_text_is(key, "driver") || pp_text_is(key, "override");
+	return 0;
+}
+
 static int driver_parse(const struct pp_json *object, bool any, struct pp_driver_state *ret_state)
 {
 	struct pp_driver_state state = {0};
-	if (!pp_json_is_object(object) || field_parse(object, "driver", any, state.driver) < 0 ||
+	int keys = 0;
+	if (!pp_json_is_object(object) || pp_json_each(object, count_key, &keys) != 0 || keys != 2)
+		return -EBADMSG;
+	if (field_parse(object, "driver", any, state.driver) < 0 ||
 		field_parse(object, "override", false, state.override) < 0)
 		return -EBADMSG;
 	*ret_state = state;

@@ -222,10 +222,14 @@ static void test_json_bad(void **state)
 		STEP("driver", "0000:00:1a.9", EHCI_STATE, EHCI_STATE),
 		STEP("driver", "0000:00:1a.7", "7", EHCI_STATE),
 		STEP("driver", "0000:00:1a.7", "null", EHCI_STATE),
-		STEP("driver", "0000:00:1a.7", "{\"driver\":7}", EHCI_STATE),
-		STEP("driver", "0000:00:1a.7", "{\"driver\":\"a/b\"}", EHCI_STATE),
-		STEP("driver", "0000:00:1a.7", "{\"driver\":\"*\"}", EHCI_STATE),
-		STEP("driver", "0000:00:1a.7", EHCI_STATE, "{\"driver\":\"..\"}"),
+		STEP("driver", "0000:00:1a.7", "{\"driver\":7,\"override\":null}", EHCI_STATE),
+		STEP("driver", "0000:00:1a.7", "{\"driver\":\"nvme\"}", EHCI_STATE),
+		STEP("driver", "0000:00:1a.7", "{\"eriver\":\"nvme\",\"override\":null}",
+			EHCI_STATE),
+		STEP("driver", "0000:00:1a.7", "{\"driver\":\"a/b\",\"override\":null}",
+			EHCI_STATE),
+		STEP("driver", "0000:00:1a.7", "{\"driver\":\"*\",\"override\":null}", EHCI_STATE),
+		STEP("driver", "0000:00:1a.7", EHCI_STATE, "{\"driver\":\"..\",\"override\":null}"),
 		STEP("driver", "0000:00:1a.7", EHCI_STATE, "{\"driver\":\"x\",\"override\":\"*\"}"),
 		STEP("module", "../x", "\"absent\"", "\"loaded\""),
 		STEP("format-disk", "sda", EHCI_STATE, EHCI_STATE),
@@ -235,8 +239,8 @@ static void test_json_bad(void **state)
 		if (plan)
 			fail_msg("was taken: %s", bad[i]);
 	}
-	struct pp_plan *plan =
-		parse(STEP("driver", "0000:00:1a.7", EHCI_STATE, "{\"driver\":\"*\"}"));
+	struct pp_plan *plan = parse(
+		STEP("driver", "0000:00:1a.7", EHCI_STATE, "{\"driver\":\"*\",\"override\":null}"));
 	assert_non_null(plan);
 	pp_plan_free(plan);
 }
