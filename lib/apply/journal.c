@@ -9,6 +9,7 @@
 #include "lib/apply/store.h"
 #include "lib/plan/plan.h"
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -97,7 +98,7 @@ static int write_head(struct pp_effects *effects, int fd, const struct pp_plan *
 		return -ENOMEM;
 	pp_buffer_printf(
 		&head, "pcipass-journal %d %s %d\n", PP_JOURNAL_VERSION, boot, (int)getpid());
-	pp_buffer_printf(&line, "plan %s\n", text);
+	pp_buffer_printf(&line, "plan %016" PRIx64 " %s\n", pp_journal_sum(text), text);
 	int r = write_buffer(effects, fd, &head);
 	return r < 0 ? r : write_buffer(effects, fd, &line);
 }

@@ -4,7 +4,7 @@
  * after its "try":
  *
  *   pcipass-journal 1 BOOT-ID PID
- *   plan {"verb": ..., "owner": "host", "returns": false, "steps": [...], "identities": [...]}
+ *   plan SUM {"verb": ..., "owner": "host", "returns": false, "steps": [...], "identities": [...]}
  *   try 1
  *   applied
  *   undone 1

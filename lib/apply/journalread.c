@@ -76,11 +76,24 @@ static bool head_parse(const char *line, const char *boot, struct pp_journal *jo
 	return true;
 }
 
+uint64_t pp_journal_sum(const char *text)
+{
+	uint64_t sum = 0xcbf29ce484222325; /* FNV-1a */
+	for (; *text; text++)
+		sum = (sum ^ (unsigned char)*text) * 0x100000001b3;
+	return sum;
+}
+
+/* "plan SUM {...}" */
 static int plan_parse(const char *line, struct pp_journal *journal)
 {
 	PP_CLEANUP(pp_json_freep) struct pp_json *object = NULL;
+	uint64_t sum;
+	const char *text;
 	if (!pp_text_starts(line, "plan ") ||
-		pp_json_parse(line + 5, strlen(line + 5), &object, NULL) < 0)
+		pp_parse_prefix(line + 5, 16, UINT64_MAX, &sum, &text) < 0 || *text != ' ' ||
+		sum != pp_journal_sum(text + 1) ||
+		pp_json_parse(text + 1, strlen(text + 1), &object, NULL) < 0)
 		return 0;
 	int r = pp_plan_parse(object, &journal->plan, NULL);
 	if (r < 0)
@@ -90,9 +103,9 @@ static int plan_parse(const char *line, struct pp_journal *journal)
 		return r;
 	const struct pp_json *identities = pp_json_get(object, "identities");
 	for (size_t i = 0; i < journal->plan->n_steps; i++) {
-		const char *text = pp_json_text_of(pp_json_at(identities, i));
-		if (text && text[0])
-			journal->identities[i] = strdup(text);
+		const char *identity = pp_json_text_of(pp_json_at(identities, i));
+		if (identity && identity[0])
+			journal->identities[i] = strdup(identity);
 	}
 	return 0;
 }

@@ -9,6 +9,8 @@
 #define PP_JOURNAL_VERSION 1
 #define PP_JOURNAL_MAX ((size_t)1 << 20)
 
+/* Of a plan's line: "plan SUM {...}". A flipped bit in an address would move another device. */
+uint64_t pp_journal_sum(const char *text);
 /* Fills *journal (zeroed but for fd) from TEXT, which is changed. -ENOMEM alone is an error: what
  * cannot be understood is said in its fields. */
 int pp_journal_parse(struct pp_context *context, const char *name, char *text, size_t length,
