@@ -13,7 +13,7 @@ static int run(struct cli *cli, const char *const *words, size_t n_words)
 	if (status)
 		return status;
 	PP_CLEANUP(pp_host_freep) struct pp_host *host = NULL;
-	status = cli_read(cli, PP_READ_ALL & ~(unsigned)PP_READ_NAMES, &host);
+	status = cli_read(cli, PP_READ_ALL, &host);
 	if (status)
 		return status;
 	struct pp_error error = {0};

@@ -6,8 +6,8 @@
 
 #include "cli/devices.h"
 
-/* All that checks look at; not the names, which only tables show. */
-#define CLI_READ_TO_ACT (PP_READ_ALL & ~(unsigned)PP_READ_NAMES)
+/* All that checks look at, and the names that their words use. */
+#define CLI_READ_TO_ACT ((unsigned)PP_READ_ALL)
 
 /* Says the findings that matter; an exit status when one of them refuses, after BLAME ("Failed to
  * detach device 00:1a.7"). They go into the result. */

@@ -27,4 +27,5 @@ VERB(console)
 VERB(domxml_to_native)
 #endif
 VERB(host_validate)
+VERB(explain)
 VERB(help)

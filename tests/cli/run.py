@@ -145,6 +145,10 @@ class Looking(Case):
     def test_groups(self):
         self.check("iommugroup-list", "iommugroup-list", "iommugroup-list --tree", "iommugroup-list --json")
 
+    def test_explain(self):
+        self.check("explain", "explain", "explain group-not-viable", "explain nothing of the sort",
+            "explain vfio 0000:00:1a.7: group 1 is not viable", "explain no-iommu --json")
+
     def test_host(self):
         self.check("host-validate", "host-validate", "host-validate --quiet", "host-validate --json")
 
