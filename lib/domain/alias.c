@@ -4,16 +4,25 @@
 #include "lib/domain/assign.h"
 #include <string.h>
 
-static const char *disk_alias(struct pp_arena *arena, const struct pp_domain_device *device)
+static bool is_lsi(struct pp_assigning *assigning, unsigned controller)
+{
+	const struct pp_domain_device *device =
+		pp_assigning_controller(assigning, PP_CONTROLLER_SCSI, (int)controller);
+
+	return device && pp_text_is(device->controller.model, "lsilogic");
+}
+
+static const char *disk_alias(struct pp_assigning *assigning, const struct pp_domain_device *device)
 {
 	static const char *const names[] = {
 		"virtio-disk", "sata", "ide", "scsi", "usb-disk", "fdc"};
+	struct pp_arena *arena = assigning->domain->arena;
 	const struct pp_disk *disk = &device->disk;
 	const struct pp_place *place = &device->place;
 
 	if (disk->bus == PP_BUS_VIRTIO || disk->bus == PP_BUS_USB)
 		return pp_arena_printf(arena, "%s%u", names[disk->bus], disk->target_index);
-	if (disk->bus == PP_BUS_SCSI)
+	if (disk->bus == PP_BUS_SCSI && !is_lsi(assigning, place->controller))
 		return pp_arena_printf(arena, "scsi%u-%u-%u-%u", place->controller, place->bus,
 			place->target, place->unit);
 	return pp_arena_printf(
@@ -65,12 +74,16 @@ int pp_assigning_aliases(struct pp_assigning *assigning)
 
 	for (size_t i = 0; i < assigning->n_devices; i++) {
 		struct pp_domain_device *device = &assigning->devices[i];
-		unsigned number = counts[device->kind]++;
+		bool own = device->alias && device->kind != PP_DEV_CONTROLLER;
+		unsigned number = counts[device->kind];
 
-		if (device->alias && device->kind != PP_DEV_CONTROLLER)
+		/* The author's own aliases take no number from interfaces and host devices. */
+		if (!own || (device->kind != PP_DEV_INTERFACE && device->kind != PP_DEV_HOSTDEV))
+			counts[device->kind]++;
+		if (own)
 			continue;
 		if (device->kind == PP_DEV_DISK)
-			device->alias = disk_alias(arena, device);
+			device->alias = disk_alias(assigning, device);
 		else if (device->kind == PP_DEV_CONTROLLER)
 			device->alias =
 				controller_alias(arena, assigning->domain, &device->controller);

@@ -252,7 +252,7 @@ static int assign_port(struct pp_assigning *assigning, struct pp_domain_device *
 
 int pp_assigning_serial_ports(struct pp_assigning *assigning)
 {
-	static const enum pp_domain_device_kind kinds[] = {PP_DEV_CONSOLE, PP_DEV_CHANNEL};
+	static const enum pp_domain_device_kind kinds[] = {PP_DEV_CHANNEL, PP_DEV_CONSOLE};
 	int max = -1, r = 0;
 
 	for (size_t k = 0; k < PP_COUNT(kinds); k++)

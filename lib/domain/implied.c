@@ -233,6 +233,17 @@ static int imply_video(struct pp_assigning *assigning)
 		}
 	}
 	device->video.primary = PP_ON;
+	for (size_t i = 0; i < assigning->n_devices; i++) {
+		const struct pp_domain_device *other = &assigning->devices[i];
+
+		if (other->kind == PP_DEV_VIDEO && other != device &&
+			!pp_text_is(other->video.model, "virtio") &&
+			!pp_text_is(other->video.model, "qxl"))
+			return pp_assigning_fail(assigning, other->line,
+				"<video> of type '%s' can only be the first one; others are "
+				"'virtio' or 'qxl'",
+				other->video.model);
+	}
 	return 0;
 }
 

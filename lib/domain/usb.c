@@ -194,6 +194,8 @@ static int add_hubs(struct pp_assigning *assigning)
 
 int pp_assigning_usb(struct pp_assigning *assigning)
 {
+	static const enum pp_domain_device_kind order[] = {
+		PP_DEV_HUB, PP_DEV_DISK, PP_DEV_INPUT, PP_DEV_SOUND, PP_DEV_SERIAL};
 	size_t n_devices = assigning->n_devices;
 	int r = 0;
 
@@ -202,12 +204,11 @@ int pp_assigning_usb(struct pp_assigning *assigning)
 			r = check_explicit(assigning, &assigning->devices[i]);
 	if (r == 0)
 		r = add_hubs(assigning);
-	for (unsigned hubs = 1; r == 0 && hubs < 2; hubs--)
+	for (size_t k = 0; r == 0 && k < PP_COUNT(order); k++)
 		for (size_t i = 0; r == 0 && i < n_devices; i++) {
 			struct pp_domain_device *device = &assigning->devices[i];
 
-			if (is_usb(device) && !device->place.port &&
-				(device->kind == PP_DEV_HUB) == !!hubs)
+			if (device->kind == order[k] && is_usb(device) && !device->place.port)
 				r = find_port(assigning, device);
 		}
 	return r;

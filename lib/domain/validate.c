@@ -58,6 +58,19 @@ static int validate_cpu(const struct validation *v)
 	return 0;
 }
 
+static int validate_bios(const struct validation *v)
+{
+	const struct pp_domain *domain = v->domain;
+
+	if (domain->os.bios_serial != PP_ON)
+		return 0;
+	for (size_t i = 0; i < domain->n_devices; i++)
+		if (domain->devices[i].kind == PP_DEV_SERIAL ||
+			domain->devices[i].kind == PP_DEV_CONSOLE)
+			return 0;
+	return fail(v, domain->os.line, "<bios useserial='yes'> needs a <serial>");
+}
+
 static int validate_boot(const struct validation *v)
 {
 	const struct pp_domain *domain = v->domain;
@@ -219,6 +232,8 @@ int pp_domain_validate(const struct pp_domain *domain, const char *file, struct 
 		return fail(
 			&v, domain->devices[MAX_DEVICES].line, "more than %d devices", MAX_DEVICES);
 
+	if (r == 0)
+		r = validate_bios(&v);
 	if (r == 0)
 		r = validate_boot(&v);
 	for (size_t i = 0; r == 0 && i < domain->n_devices; i++) {

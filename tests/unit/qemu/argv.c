@@ -104,7 +104,7 @@ static void launch_tells_what_its_owner_needs(void **state)
 		{"disk-q35", "charserial0", NULL, PP_CHARDEV_PTY, 0, 0, ""},
 		{"direct-kernel", "charserial0", "/guests/serial.log", PP_CHARDEV_FILE, 0, 0, ""},
 		{"chardevs", "charserial0", "/guests/serial.sock", PP_CHARDEV_UNIX, 0, 0, ""},
-		{"machine", NULL, NULL, PP_CHARDEV_PTY, 0, 256 << 20, ""},
+		{"machine", "charserial0", NULL, PP_CHARDEV_PTY, 0, 256 << 20, ""},
 		{"win2k3", "charserial0", NULL, PP_CHARDEV_PTY, UINT64_C(2) << 30, 0, "hostdev0 "},
 		{"gpu", NULL, NULL, PP_CHARDEV_PTY, UINT64_C(9) << 30, 0,
 			"hostdev0 hostdev1 hostdev2 hostdev3 hostdev4 "},
