@@ -52,7 +52,7 @@ const struct cli_column cli_device_columns[] = {
 		GO},
 	{"WHY", "the first reason why not", CLI_TEXT, false, DEEP, WHY},
 	{"RESET", "the kernel's ways to reset it", CLI_LIST, true, PP_READ_CONFIG, RESET},
-	{"USED-BY", "what on the host uses it", CLI_LIST, true, PP_READ_USES, USED_BY},
+	{"USED-BY", "what on the host uses it", CLI_PHRASES, true, PP_READ_USES, USED_BY},
 	{"OWNER", "who took it: host, guest:NAME", CLI_TEXT, false, 0, OWNER},
 	{"PARENT", "the bridge above", CLI_TEXT, false, 0, PARENT},
 	{"LINK", "PCI Express link: now, and at best", CLI_TEXT, false, PP_READ_CONFIG, LINK},
@@ -122,7 +122,8 @@ static void put_used_by(
 			seen = host->uses[j].device == device && host->uses[j].blocking &&
 			       pp_text_is(host->uses[j].name, use->name);
 		if (!seen)
-			pp_buffer_printf(cell, "%s%s", cell->length ? "," : "", use->name);
+			pp_buffer_printf(cell, "%s%s", cell->length ? "; " : "",
+				use->owner ? use->owner : use->name);
 	}
 }
 

@@ -132,6 +132,15 @@ static int make_units(struct page *page)
 
 /* ---- which section --------------------------------------------------------------------------- */
 
+/* "win11, libvirt, running": who has it now; NULL: no guest. */
+static const char *guest_of(const struct page *page, const struct pp_device *device)
+{
+	for (size_t i = 0; i < page->host->n_uses; i++)
+		if (page->host->uses[i].device == device && page->host->uses[i].owner)
+			return page->host->uses[i].owner;
+	return NULL;
+}
+
 static bool is_out(struct page *page, struct unit *unit)
 {
 	for (size_t i = 0; i < unit->devices.count; i++) {
@@ -142,6 +151,11 @@ static bool is_out(struct page *page, struct unit *unit)
 			page->cli->context, &device->address, owner, sizeof(owner), &origin, NULL);
 		bool stub = pp_text_is(device->driver, "vfio-pci") ||
 			    pp_text_is(device->driver, "pci-stub");
+		const char *guest = guest_of(page, device);
+		if (guest) {
+			unit->text = pp_arena_printf(page->arena, "with guest %s", guest);
+			return true;
+		}
 		if ((r < 0 || !*owner) && !stub)
 			continue;
 		if (r >= 0 && pp_text_starts(owner, "guest:"))
@@ -239,11 +253,11 @@ static int describe_host(struct page *page)
 		iommu_name(host->iommu ? host->iommu->cpu : PP_VENDOR_UNKNOWN), on ? "on" : "off");
 	if (host->kernel)
 		pp_buffer_printf(&text, "; %s", host->kernel->kvm_node ? "KVM" : "no KVM");
-	for (size_t i = 0; i < host->n_settings; i++)
-		if (pp_text_is(host->settings[i].tool, "libvirt")) {
-			pp_buffer_puts(&text, "; libvirt here");
-			break;
-		}
+	struct pp_libvirt_hook_info hook = {0};
+	pp_libvirt_hook_info(page->cli->context, &hook, NULL);
+	if (hook.libvirt)
+		pp_buffer_printf(&text, "; libvirt here, its hook %s",
+			hook.state == PP_HOOK_OFF || hook.state == PP_HOOK_FOREIGN ? "off" : "on");
 	page->ready = true;
 	for (size_t i = 0; i < page->findings->n_items; i++) {
 		const struct pp_finding *finding = &page->findings->items[i];

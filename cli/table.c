@@ -194,12 +194,16 @@ int cli_table_print(const struct cli_table *table, FILE *to, bool headings, int 
 
 /* ---- JSON ------------------------------------------------------------------------------------ */
 
-static struct pp_json *list_json(const char *text)
+static struct pp_json *list_json(const char *text, const char *separators)
 {
 	struct pp_json *array = pp_json_array();
 	const char *word;
 	size_t length;
-	while (pp_text_word(&text, ", ", &word, &length)) {
+	while (pp_text_word(&text, separators, &word, &length)) {
+		while (*word == ' ' && length > 0) {
+			word++;
+			length--;
+		}
 		PP_FREE char *item = strndup(word, length);
 		pp_json_add_string(array, item);
 	}
@@ -210,8 +214,8 @@ static struct pp_json *cell_json(const struct cli_column *column, const char *te
 {
 	uint64_t number;
 	int small;
-	if (column->type == CLI_LIST)
-		return list_json(text ? text : "");
+	if (column->type == CLI_LIST || column->type == CLI_PHRASES)
+		return list_json(text ? text : "", column->type == CLI_LIST ? ", " : ";");
 	if (!text)
 		return NULL;
 	if (column->type == CLI_YES_NO)

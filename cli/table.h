@@ -6,7 +6,8 @@
 #include "base/json.h"
 #include <stdio.h>
 
-enum cli_cell { CLI_TEXT, CLI_NUMBER, CLI_YES_NO, CLI_LIST };
+/* CLI_LIST: words; CLI_PHRASES: with blanks and commas in them, a ; between. */
+enum cli_cell { CLI_TEXT, CLI_NUMBER, CLI_YES_NO, CLI_LIST, CLI_PHRASES };
 struct cli_column {
 	const char *
 		name; /* "ADDRESS"; its key in JSON is the same in small letters, "-" becomes "_" */

@@ -28,4 +28,5 @@ VERB(domxml_to_native)
 #endif
 VERB(host_validate)
 VERB(explain)
+VERB(libvirt_hook)
 VERB(help)

@@ -266,6 +266,8 @@ struct pp_use {
 	const char *text;     /* "nvme0n1p1 is mounted on /mnt" */
 	const char *evidence; /* "/proc/self/mountinfo: 36 1 259:1 / /mnt rw ..." */
 	bool blocking;        /* taking the device away would hurt */
+	const char *tool;     /* of a guest's: who runs it: "libvirt", "pcipass", "qemu"; else NULL */
+	const char *owner;    /* of a guest's: "win11, libvirt, running"; else NULL */
 };
 
 enum pp_read {
@@ -314,6 +316,63 @@ int pp_device_find(struct pp_context *context, const struct pp_host *host, const
 int pp_host_dump(struct pp_context *context, bool anonymize, char **ret_text, struct pp_error *error);
 const char *pp_bar_kind(const struct pp_bar *bar); /* "mem64 pref", "mem32", "io" */
 
+struct pp_findings;
+
+/* ---- guests that libvirt runs (lib/host/libvirt.c) ----------------------------------------------- */
+
+struct pp_libvirt_device {
+	struct pp_address address;
+	bool managed; /* libvirt takes it from the host and gives it back */
+};
+struct pp_libvirt_guest {
+	const char *name, *uuid;
+	const char *file;    /* its definition, NULL: it has none */
+	const char *status;  /* the file that says how it runs, NULL: it does not */
+	const char *state;   /* "running", "paused", "shut off" */
+	const char *session; /* whose: a home or run folder; NULL: the system's */
+	pid_t qemu;          /* 0: it does not run */
+	bool autostart;
+	const struct pp_libvirt_device *devices; /* of its run, else of its definition */
+	size_t n_devices;
+};
+struct pp_libvirt_list {
+	const struct pp_libvirt_guest *items; /* the system's first, by name */
+	size_t n_items;
+	struct pp_arena *arena;
+};
+/* By files and processes; libvirt is not asked. */
+int pp_libvirt_list(struct pp_context *context, struct pp_libvirt_list **ret_list,
+	struct pp_error *error);
+void pp_libvirt_list_free(struct pp_libvirt_list *list);
+/* NULL where it has none of this name or uuid; of several the one that runs. */
+const struct pp_libvirt_guest *pp_libvirt_find(const struct pp_libvirt_list *list, const char *name);
+
+/* What libvirt's hook is called for, as libvirt calls it: "prepare" "begin" checks the devices of a
+ * guest and takes them (FAIL: an error that has it all), "release" "end" gives them back. Nothing is
+ * done for any other operation. XML: the guest's, as it comes. (lib/libvirt) */
+int pp_libvirt_hook(struct pp_context *context, const char *guest, const char *operation,
+	const char *phase, const char *xml, size_t length, pp_progress *progress, void *data,
+	struct pp_findings **ret_findings, struct pp_error *error);
+
+enum pp_libvirt_hook_state {
+	PP_HOOK_OFF,
+	PP_HOOK_ON,
+	PP_HOOK_UNSEEN,  /* on, but libvirt's daemon has to be restarted to see it */
+	PP_HOOK_CHANGED, /* a file of ours is there that is not as we write it now */
+	PP_HOOK_FOREIGN, /* a file of this name is there that is not ours */
+};
+struct pp_libvirt_hook_info {
+	enum pp_libvirt_hook_state state;
+	bool libvirt;  /* it is on this host */
+	char path[64]; /* of the hook */
+};
+int pp_libvirt_hook_info(
+	struct pp_context *context, struct pp_libvirt_hook_info *ret_info, struct pp_error *error);
+/* PROGRAM: the path of pcipass that the hook is to run. */
+int pp_libvirt_hook_enable(struct pp_context *context, const char *program, bool *ret_changed,
+	struct pp_error *error);
+int pp_libvirt_hook_disable(struct pp_context *context, bool *ret_changed, struct pp_error *error);
+
 /* ---- node devices as virsh shows them (lib/host/node.c, lib/domain/nodexml.c) ------------------- */
 
 struct pp_nodes;
@@ -361,6 +420,7 @@ struct pp_check_options {
 	bool group;               /* the whole group goes along */
 	const char *const *force; /* names that --force-for gave, NULL-terminated; NULL: none */
 	const char *guest;        /* for which guest; NULL: none */
+	bool libvirt;             /* which is libvirt's */
 	bool act;                 /* the caller goes on to move them: what that needs is checked too */
 };
 /* One entry of the table that pcipass-checks(7) is made of. */

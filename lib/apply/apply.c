@@ -77,7 +77,8 @@ static int check_journal(const struct pp_journal *journal, const struct pp_plan 
 		if (!guest || !pp_journal_counts(journal, i) ||
 			pp_text_is(journal->plan->owner, plan->owner))
 			continue;
-		pp_error_set(error, PP_STATUS_IN_USE, -EBUSY, "%s is in guest %s", subject, guest);
+		pp_error_set(error, PP_STATUS_IN_USE, -EBUSY, "%s is in guest %s%s", subject, guest,
+			pp_owner_is_libvirt(journal->plan->owner) ? ", libvirt, running" : "");
 		pp_error_id(error, "device-in-guest");
 		pp_error_remedy(error, "shut the guest down, or detach the device from it; if it "
 				       "has ended already, "
@@ -252,7 +253,7 @@ static int run_locked(struct run *run, bool *ret_changed, struct pp_error *error
 	if (r < 0)
 		return r;
 	bool idle = all_idle(run->plan);
-	if (idle && !pp_text_starts(run->plan->owner, "guest:")) {
+	if (idle && !pp_owner_guest(run->plan->owner)) {
 		if (run->plan->returns)
 			r = pp_undo_forget(run->effects, run->plan, error);
 		*ret_changed = false;

@@ -290,6 +290,5 @@ bool pp_journal_counts(const struct pp_journal *journal, size_t step)
 
 const char *pp_journal_guest(const struct pp_journal *journal)
 {
-	const char *owner = journal->plan ? journal->plan->owner : "";
-	return pp_text_starts(owner, "guest:") ? owner + strlen("guest:") : NULL;
+	return journal->plan ? pp_owner_guest(journal->plan->owner) : NULL;
 }

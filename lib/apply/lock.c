@@ -5,6 +5,7 @@
 #include "base/parse.h"
 #include "lib/apply/holder.h"
 #include "lib/apply/store.h"
+#include "lib/plan/plan.h"
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
@@ -136,7 +137,7 @@ static int say_who(struct pp_effects *effects, int fd, const char *address, stru
 /* What stands in the file is for messages alone: a full disk is no reason to stop. */
 static void note_write(int fd, const struct pp_plan *plan)
 {
-	const char *guest = pp_text_starts(plan->owner, "guest:") ? plan->owner + 6 : "";
+	const char *guest = pp_owner_guest(plan->owner) ? pp_owner_guest(plan->owner) : "";
 	PP_BUFFER struct pp_buffer note = PP_BUFFER_INIT;
 	pp_buffer_printf(
 		&note, "%d pcipass %s%s%s\n", (int)getpid(), plan->verb, *guest ? " " : "", guest);

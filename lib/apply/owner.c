@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Whose a device is, and where it came from, as the journals remember it. */
 #include "base/parse.h"
+#include "lib/apply/apply.h"
 #include "lib/apply/journal.h"
 #include "lib/plan/plan.h"
 #include <string.h>
@@ -59,6 +60,36 @@ int pp_device_owner(struct pp_context *context, const struct pp_address *address
 	strcpy(owner, who);
 	if (ret_origin)
 		*ret_origin = origin.state;
+	return 0;
+}
+
+int pp_journal_devices(struct pp_context *context, const char *owner,
+	struct pp_address **ret_addresses, size_t *ret_count, struct pp_error *error)
+{
+	PP_CLEANUP(pp_journals_freep) struct pp_journals *journals = NULL;
+	PP_FREE struct pp_address *addresses = NULL;
+	size_t count = 0;
+	int r = pp_journals_load(context, &journals, error);
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < journals->n_items; i++) {
+		const struct pp_journal *journal = &journals->items[i];
+		if (!journal->plan || journal->stale || !pp_text_is(journal->plan->owner, owner))
+			continue;
+		size_t room = count + journal->plan->n_steps;
+		struct pp_address *more = reallocarray(addresses, room + 1, sizeof(*more));
+		if (!more)
+			return pp_error_oom(error);
+		addresses = more;
+		for (size_t j = 0; j < journal->plan->n_steps; j++)
+			if (journal->plan->steps[j].kind == PP_STEP_DRIVER &&
+				pp_journal_counts(journal, j) &&
+				pp_address_parse(journal->plan->steps[j].subject,
+					&addresses[count]) == 0)
+				count++;
+	}
+	*ret_addresses = PP_TAKE(addresses);
+	*ret_count = count;
 	return 0;
 }
 

@@ -7,8 +7,14 @@
 #include "lib/apply/journal.h"
 #include "lib/apply/lock.h"
 #include "lib/apply/undo.h"
+#include "lib/host/libvirt.h"
+#include "lib/plan/plan.h"
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+
+#define LIBVIRT_STARTS_S 120
 
 enum fate {
 	FATE_KEEP,   /* it is as it should be */
@@ -28,10 +34,27 @@ struct recovery {
 	bool changed;
 };
 
+/* libvirt's daemon gives back what its guests had, through our hook. That it was killed and never
+ * came back is known from this: there is no QEMU, and it has had the time to start one. */
+static bool libvirt_gone(
+	struct pp_context *context, const char *guest, const struct pp_journal *journal)
+{
+	PP_FREE char *path = NULL;
+	struct stat stat;
+	if (pp_libvirt_lives(context->tree, guest) != 0)
+		return false;
+	if (asprintf(&path, "%s/journal/%s", context->run, journal->name) < 0 ||
+		lstat(path, &stat) < 0)
+		return false;
+	return time(NULL) - stat.st_mtime > LIBVIRT_STARTS_S;
+}
+
 static bool guest_gone(struct pp_context *context, const struct pp_guest_judge *judge,
 	const struct pp_journal *journal)
 {
 	const char *guest = pp_journal_guest(journal);
+	if (guest && pp_owner_is_libvirt(journal->plan->owner))
+		return libvirt_gone(context, guest, journal);
 	return guest && judge && judge->gone && judge->gone(context, guest, judge->data);
 }
 

@@ -54,7 +54,9 @@ static void add_remedy(struct pp_check_run *run, const struct pp_use *use)
 			run, "log in by another way than %s (the console, another network)", name);
 		return;
 	case PP_USE_GUEST:
-		pp_finding_remedy(run, "shut guest %s down, or take the device out of it", name);
+		pp_finding_remedy(run, "shut guest %s down%s%s, or take the device out of it", name,
+			pp_text_is(use->tool, "libvirt") ? ": virsh shutdown " : "",
+			pp_text_is(use->tool, "libvirt") ? name : "");
 		return;
 	case PP_USE_VIRTUAL_FUNCTIONS:
 		pp_finding_remedy(run, "free its virtual function %s first", name);
@@ -70,8 +72,9 @@ static void add_remedy(struct pp_check_run *run, const struct pp_use *use)
 
 static bool ours(const struct pp_check_run *run, const struct pp_use *use)
 {
+	bool libvirt = pp_text_is(use->tool, "libvirt");
 	return (use->kind == PP_USE_GUEST || use->kind == PP_USE_VFIO) && run->options->guest &&
-	       pp_text_is(use->name, run->options->guest);
+	       libvirt == run->options->libvirt && pp_text_is(use->name, run->options->guest);
 }
 
 /* One check for each kind of use: the argument is the kind. */

@@ -21,4 +21,7 @@ int pp_setting_lines(struct pp_reader *reader, const char *path, pp_setting_line
 int pp_setting_folder(struct pp_reader *reader, const char *folder, const char *suffix,
 	pp_setting_line *each, void *data);
 
+/* use_guest.c: the devices in libvirt's definitions. */
+int pp_libvirt_settings(struct pp_reader *reader);
+
 #endif

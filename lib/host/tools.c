@@ -6,7 +6,6 @@
 #include <string.h>
 
 #define DRIVERCTL "/etc/driverctl.d"
-#define LIBVIRT "/etc/libvirt/qemu"
 #define HOOKS "/etc/libvirt/hooks"
 #define PROXMOX "/etc/pve/qemu-server"
 
@@ -56,89 +55,6 @@ static int add_guest(struct pp_reader *reader, const char *tool, const char *fil
 
 /* ---- libvirt
  * --------------------------------------------------------------------------------------- */
-
-/* The number of NAME='0x..' before END. */
-static bool attribute(
-	const char *at, const char *end, const char *name, uint64_t max, uint64_t *ret_value)
-{
-	size_t length = strlen(name);
-	while ((at = memmem(at, (size_t)(end - at), name, length))) {
-		const char *value = at + length, *rest;
-		bool whole = at[-1] == ' ' && value + 2 < end && *value == '=' &&
-			     (value[1] == '\'' || value[1] == '"');
-		at = value;
-		if (!whole)
-			continue;
-		value += 2;
-		int base = pp_text_starts(value, "0x") ? 16 : 10;
-		return pp_parse_prefix(value + (base == 16 ? 2 : 0), base, max, ret_value, &rest) ==
-		       0;
-	}
-	return false;
-}
-
-/* <address domain='0x0000' bus='0x01' slot='0x00' function='0x0'/> of a <source> */
-static bool source_address(const char *hostdev, const char *end, struct pp_address *ret_address)
-{
-	const char *source = memmem(hostdev, (size_t)(end - hostdev), "<source", 7);
-	const char *at = source ? memmem(source, (size_t)(end - source), "<address ", 9) : NULL;
-	const char *close = at ? memchr(at, '>', (size_t)(end - at)) : NULL;
-	uint64_t domain = 0, bus, slot, function;
-	if (!close || !attribute(at, close, "bus", 0xff, &bus) ||
-		!attribute(at, close, "slot", 0x1f, &slot) ||
-		!attribute(at, close, "function", 7, &function))
-		return false;
-	attribute(at, close, "domain", UINT32_MAX, &domain);
-	*ret_address = (struct pp_address){.domain = (uint32_t)domain,
-		.bus = (uint8_t)bus,
-		.slot = (uint8_t)slot,
-		.function = (uint8_t)function};
-	return true;
-}
-
-/* libvirt wrote the file itself, always in the same form. */
-static int libvirt_guest(struct pp_reader *reader, const char *file, const char *name)
-{
-	char *text, path[PP_PATH_MAX];
-	size_t length;
-	int r = pp_tree_read(reader->tree, reader->scratch, file, &text, &length);
-	if (r < 0)
-		return r == -ENOMEM ? r : 0;
-	bool autostart = pp_path(path, sizeof(path), LIBVIRT "/autostart/%s.xml", name) == 0 &&
-			 pp_tree_exists(reader->tree, path);
-	for (const char *at = text; (at = strstr(at, "<hostdev "));) {
-		const char *end = strstr(at, "</hostdev>");
-		struct pp_address address;
-		if (!end)
-			break;
-		if (memmem(at, (size_t)(end - at), "type='pci'", 10) &&
-			source_address(at, end, &address))
-			r = add_guest(reader, "libvirt", file, name, &address, autostart);
-		if (r < 0)
-			return r;
-		at = end;
-	}
-	return 0;
-}
-
-static int read_libvirt(struct pp_reader *reader)
-{
-	char **names;
-	size_t count;
-	int r = pp_tree_list(reader->tree, reader->scratch, LIBVIRT, &names, &count);
-	if (r < 0)
-		return r == -ENOMEM ? r : 0;
-	r = 0;
-	for (size_t i = 0; r == 0 && i < count; i++) {
-		if (!pp_text_ends(names[i], ".xml"))
-			continue;
-		char *file = pp_arena_printf(reader->arena, LIBVIRT "/%s", names[i]);
-		char *name = pp_arena_strndup(
-			reader->arena, names[i], strlen(names[i]) - strlen(".xml"));
-		r = file && name ? libvirt_guest(reader, file, name) : -ENOMEM;
-	}
-	return r;
-}
 
 /* A script that waits for libvirt while libvirt waits for it. */
 static int hook_line(struct pp_reader *reader, const char *file, unsigned number, const char *line,
@@ -315,7 +231,7 @@ int pp_tools_read(struct pp_reader *reader)
 	static const char *const hooks[] = {HOOKS "/qemu", HOOKS "/daemon", HOOKS "/network"};
 	int r = read_driverctl(reader);
 	if (r == 0)
-		r = read_libvirt(reader);
+		r = pp_libvirt_settings(reader);
 	for (size_t i = 0; r == 0 && i < PP_COUNT(hooks); i++)
 		r = pp_setting_lines(reader, hooks[i], hook_line, NULL);
 	if (r == 0)

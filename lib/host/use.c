@@ -109,6 +109,8 @@ int pp_uses_read(struct pp_reader *reader)
 	if (r == 0)
 		r = pp_uses_read_files(reader);
 	if (r == 0)
+		r = pp_uses_read_guests(reader);
+	if (r == 0)
 		r = pp_uses_read_consoles(reader);
 	for (size_t i = 0; r == 0 && i < reader->n_devices; i++)
 		r = add_functions(reader, &reader->devices[i]);

@@ -19,6 +19,9 @@ int pp_uses_read_volumes(
 int pp_uses_read_nets(
 	struct pp_reader *reader); /* use_net.c: routes, addresses, bridges; sessions */
 int pp_uses_read_files(struct pp_reader *reader);    /* use_file.c: open nodes of /dev, VFIO */
+int pp_uses_read_guests(struct pp_reader *reader); /* use_guest.c: libvirt's that run */
+/* Makes the use by a process that of the guest which it runs, if it does. */
+int pp_use_name_guest(struct pp_reader *reader, const char *process, struct pp_use *use);
 int pp_uses_read_consoles(struct pp_reader *reader); /* use_console.c: displays, keyboards */
 
 /* A block device of the host. */

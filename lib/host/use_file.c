@@ -264,15 +264,18 @@ static int add_uses(struct scan *scan)
 			name = pp_arena_printf(reader->arena, "process-%s", holder->process);
 		if (!name)
 			return -ENOMEM;
-		r = pp_use_add(reader,
-			(struct pp_use){.kind = holder->kind,
-				.device = holder->device,
-				.name = name,
-				.blocking = true,
-				.text = pp_arena_printf(reader->arena, "%s (%s) has %s open", name,
-					holder->process, holder->nodes),
-				.evidence = pp_arena_printf(
-					reader->arena, "%s -> %s", holder->first, holder->nodes)});
+		struct pp_use use = {.kind = holder->kind,
+			.device = holder->device,
+			.name = name,
+			.blocking = true,
+			.text = pp_arena_printf(reader->arena, "%s (%s) has %s open", name,
+				holder->process, holder->nodes),
+			.evidence = pp_arena_printf(
+				reader->arena, "%s -> %s", holder->first, holder->nodes)};
+		r = holder->kind == PP_USE_VFIO ? pp_use_name_guest(reader, holder->process, &use)
+						: 0;
+		if (r == 0)
+			r = pp_use_add(reader, use);
 	}
 	return r;
 }

@@ -5,6 +5,18 @@
 
 #define VFIO_PCI "vfio-pci"
 
+const char *pp_owner_guest(const char *owner)
+{
+	if (pp_owner_is_libvirt(owner))
+		return owner + strlen("libvirt:");
+	return pp_text_starts(owner, "guest:") ? owner + strlen("guest:") : NULL;
+}
+
+bool pp_owner_is_libvirt(const char *owner)
+{
+	return pp_text_starts(owner, "libvirt:");
+}
+
 bool pp_driver_valid(const char *name)
 {
 	size_t length = strlen(name);

@@ -27,6 +27,10 @@ int pp_plan_restore(const struct pp_host *host, const struct pp_device *const *d
 	size_t n_devices, const struct pp_origin *origins, struct pp_plan **ret_plan,
 	struct pp_error *error);
 
+/* The guest's name in "guest:NAME" (ours) and "libvirt:NAME"; NULL: the owner is the host. */
+const char *pp_owner_guest(const char *owner);
+bool pp_owner_is_libvirt(const char *owner);
+
 /* Can it be a driver's or a module's name: in a path, in a line, in the room that there is. */
 bool pp_driver_valid(const char *name);
 /* vfio-pci, its variants, pci-stub: drivers that hold a device for a guest. */
