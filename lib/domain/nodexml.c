@@ -152,13 +152,32 @@ static void put_mdev_types(
 	put_close(writer, "capability");
 }
 
+/* virsh does not escape these fields: neither are quotes here, but what would break the XML is. */
+static void put_field(
+	struct writer *writer, const char *element, const char *attributes, const char *text)
+{
+	if (!text)
+		return;
+	put_indent(writer);
+	pp_buffer_printf(&writer->text, "<%s%s>", element, attributes);
+	for (; *text; text++) {
+		if (*text == '<')
+			pp_buffer_puts(&writer->text, "&lt;");
+		else if (*text == '&')
+			pp_buffer_puts(&writer->text, "&amp;");
+		else
+			pp_buffer_putc(&writer->text, *text);
+	}
+	pp_buffer_printf(&writer->text, "</%s>\n", element);
+}
+
 static void put_custom(struct writer *writer, const char *element,
 	const struct pp_vpd_custom *fields, size_t count)
 {
 	for (size_t i = 0; i < count; i++) {
 		char attributes[] = " index='?'";
 		attributes[8] = fields[i].index;
-		put_element(writer, element, attributes, fields[i].value);
+		put_field(writer, element, attributes, fields[i].value);
 	}
 }
 
@@ -168,16 +187,16 @@ static void put_vpd(struct writer *writer, const struct pp_vpd *vpd)
 	put_text(writer, "name", vpd->name);
 	if (vpd->readonly) {
 		put_open(writer, "fields access='readonly'");
-		put_text(writer, "change_level", vpd->change_level);
-		put_text(writer, "manufacture_id", vpd->manufacture_id);
-		put_text(writer, "part_number", vpd->part_number);
-		put_text(writer, "serial_number", vpd->serial_number);
+		put_field(writer, "change_level", "", vpd->change_level);
+		put_field(writer, "manufacture_id", "", vpd->manufacture_id);
+		put_field(writer, "part_number", "", vpd->part_number);
+		put_field(writer, "serial_number", "", vpd->serial_number);
 		put_custom(writer, "vendor_field", vpd->vendor, vpd->n_vendor);
 		put_close(writer, "fields");
 	}
 	if (vpd->readwrite) {
 		put_open(writer, "fields access='readwrite'");
-		put_text(writer, "asset_tag", vpd->asset_tag);
+		put_field(writer, "asset_tag", "", vpd->asset_tag);
 		put_custom(writer, "vendor_field", vpd->vendor_rw, vpd->n_vendor_rw);
 		put_custom(writer, "system_field", vpd->system_rw, vpd->n_system_rw);
 		put_close(writer, "fields");
@@ -365,7 +384,7 @@ static void put_storage(struct writer *writer, const struct pp_node_record *reco
 	}
 	put_open(writer, "capability type='removable'");
 	put_number(writer, "media_available", storage->media);
-	put_number(writer, "media_size", storage->size);
+	put_number(writer, "media_size", storage->media_size);
 	put_text(writer, "media_label", storage->media_label);
 	put_blocks(writer, storage);
 	put_close(writer, "capability");

@@ -119,7 +119,7 @@ struct pp_node_storage {
 	const char *bus, *drive_type, *model, *vendor, *serial;
 	bool removable, media;
 	const char *media_label;
-	uint64_t size, blocks, block_size;
+	uint64_t size, media_size, blocks, block_size;
 };
 struct pp_node_mdev {
 	const char *type, *uuid, *parent;

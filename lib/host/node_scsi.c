@@ -27,10 +27,9 @@ static bool class_has(
 }
 
 /* A world wide name, without 0x before it. */
-static int read_wwn(const struct pp_udev *udev, const char *class, const char *name,
-	const char *key, const char **ret_wwn)
+static int read_wwn(const struct pp_udev *udev, const char *key, const char **ret_wwn)
 {
-	int r = class_line(udev, class, name, key, ret_wwn);
+	int r = class_line(udev, "fc_host", udev->name, key, ret_wwn);
 	if (r < 0 || !*ret_wwn)
 		return r;
 	const char *digits = strstr(*ret_wwn, "0x");
@@ -54,11 +53,11 @@ static int read_fibre_channel(const struct pp_udev *udev, struct pp_node_record 
 	struct pp_node_scsi_host *host = &record->scsi_host;
 	uint32_t caps = 0;
 	if (class_has(udev, "fc_host", udev->name, "")) {
-		int r = read_wwn(udev, "fc_host", udev->name, "port_name", &host->wwpn);
+		int r = read_wwn(udev, "port_name", &host->wwpn);
 		if (r >= 0)
-			r = read_wwn(udev, "fc_host", udev->name, "node_name", &host->wwnn);
+			r = read_wwn(udev, "node_name", &host->wwnn);
 		if (r >= 0)
-			r = read_wwn(udev, "fc_host", udev->name, "fabric_name", &host->fabric_wwn);
+			r = read_wwn(udev, "fabric_name", &host->fabric_wwn);
 		if (r < 0 || !host->wwpn || !host->wwnn)
 			return r;
 		caps |= 1u << PP_NODE_FC_HOST;
@@ -104,7 +103,8 @@ int pp_node_scsi_target_look(const struct pp_udev *udev, struct pp_node_record *
 		return -ENOMEM;
 	if (!class_has(udev, "fc_remote_ports", above, ""))
 		return 0;
-	int r = read_wwn(udev, "fc_remote_ports", above, "port_name", &target->wwpn);
+	/* with its 0x, as virsh */
+	int r = class_line(udev, "fc_remote_ports", above, "port_name", &target->wwpn);
 	target->rport = target->wwpn ? above : NULL;
 	return r;
 }

@@ -52,14 +52,14 @@ static int read_trimmed(const struct pp_udev *udev, const char *name, const char
 	return *ret_text ? 0 : -ENOMEM;
 }
 
-static int read_size(const struct pp_udev *udev, struct pp_node_storage *storage)
+/* `size` counts 512 bytes whatever the block: virsh's product is kept. */
+static int read_size(const struct pp_udev *udev, struct pp_node_storage *storage, uint64_t *size)
 {
 	int r = pp_udev_number(udev, "size", 0, UINT64_MAX, &storage->blocks);
 	if (r >= 0)
 		r = pp_udev_number(
 			udev, "queue/logical_block_size", 0, UINT64_MAX, &storage->block_size);
-	/* `size` counts 512 bytes whatever the block: virsh's product is kept. */
-	storage->size = storage->blocks * storage->block_size;
+	*size = storage->blocks * storage->block_size;
 	return r;
 }
 
@@ -80,7 +80,7 @@ static int read_removable(const struct pp_udev *udev, struct pp_node_storage *st
 	if (!media)
 		return 0;
 	storage->media_label = pp_udev_property(udev, "ID_FS_LABEL");
-	return read_size(udev, storage);
+	return read_size(udev, storage, &storage->media_size);
 }
 
 int pp_node_storage_detail(const struct pp_udev *udev, struct pp_node_record *record)
@@ -95,6 +95,6 @@ int pp_node_storage_detail(const struct pp_udev *udev, struct pp_node_record *re
 	if (strcmp(storage->drive_type, "cdrom") == 0 || strcmp(storage->drive_type, "floppy") == 0)
 		r = read_removable(udev, storage);
 	else
-		r = read_size(udev, storage);
+		r = read_size(udev, storage, &storage->size);
 	return r == -EINVAL ? -ENODEV : r;
 }
