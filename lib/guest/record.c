@@ -4,6 +4,7 @@
 #include "base/buffer.h"
 #include "base/file.h"
 #include "base/parse.h"
+#include "lib/apply/store.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -28,16 +29,17 @@ int pp_record_folder(struct pp_context *context, const char *name, bool make, in
 	return 0;
 }
 
-int pp_record_lock(int folder_fd, int *ret_fd, struct pp_error *error)
+int pp_record_lock(int folder_fd, int wait_ms, int *ret_fd, struct pp_error *error)
 {
 	PP_CLOSE int fd =
 		openat(folder_fd, "lock", O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (fd < 0)
 		return pp_error_errno(error, -errno, "cannot open the guest's lock");
-	if (flock(fd, LOCK_EX | LOCK_NB) < 0) {
-		int code = errno == EWOULDBLOCK ? -EBUSY : -errno;
-		return pp_error_errno(error, code, "cannot lock the guest");
-	}
+	int r = pp_lock_wait(fd, wait_ms);
+	if (r == -EAGAIN || r == -ETIMEDOUT)
+		r = -EBUSY;
+	if (r < 0)
+		return pp_error_errno(error, r, "cannot lock the guest");
 	*ret_fd = PP_TAKE_FD(fd);
 	return 0;
 }

@@ -2,7 +2,7 @@
 /* A record: what is kept of a guest's run in RUN/guests/NAME, so that any process can go on with
  * it:
  *
- *   lock         held (flock) by whoever takes care of the guest: the verb that starts it, then its
+ *   lock         held by whoever takes care of the guest: the verb that starts it, then its
  *                supervisor. Free: nobody does
  *   launch.json  what is started and how; written once a start
  *   live.xml     the definition of this run
@@ -41,6 +41,7 @@ struct pp_record_launch {
 	size_t n_groups;
 	bool paused;
 	bool restart_on_panic;
+	uint64_t balloon;           /* bytes that the guest begins with; 0: all that it has */
 	int start_ms, stop_ms;      /* deadlines */
 	const char *console;        /* QEMU's chardev, to be asked for its pty; NULL: none */
 	const char *console_path;   /* a file or socket that is known beforehand */
@@ -68,8 +69,11 @@ struct pp_record {
 /* The folder of a guest's run. Not there: -ENOENT, unless it is to be made. */
 int pp_record_folder(struct pp_context *context, const char *name, bool make, int *ret_fd,
 	struct pp_error *error);
-/* Takes the lock; -EBUSY when another has it. */
-int pp_record_lock(int folder_fd, int *ret_fd, struct pp_error *error);
+/* Takes the lock; -EBUSY when another has it for longer than WAIT_MS. */
+int pp_record_lock(int folder_fd, int wait_ms, int *ret_fd, struct pp_error *error);
+/* How long to wait for one that nobody seems to have: a process on its way to be QEMU has it for
+ * the last milliseconds before it is. */
+#define PP_RECORD_LOCK_MS 2000
 /* The names of all guests that have a folder. */
 int pp_record_names(struct pp_context *context, struct pp_arena *arena, char ***ret_names,
 	size_t *ret_count, struct pp_error *error);

@@ -19,7 +19,9 @@ struct pp_process pp_record_carer(const struct pp_record *record)
 
 	if (pp_process_alive(&state->supervisor))
 		return state->supervisor;
-	if (state->supervisor.pid == 0 && pp_process_alive(&state->starter))
+	/* Who asks after its own supervisor has ended takes no care of it any more. */
+	if (state->supervisor.pid == 0 && state->starter.pid != getpid() &&
+		pp_process_alive(&state->starter))
 		return state->starter;
 	return (struct pp_process){0};
 }
@@ -170,7 +172,7 @@ int pp_guest_tend(struct pp_context *context, const char *name, bool retry,
 	PP_CLOSE int lock_fd = -1;
 	int r = pp_record_folder(context, name, false, &folder_fd, error);
 	if (r >= 0)
-		r = pp_record_lock(folder_fd, &lock_fd, error);
+		r = pp_record_lock(folder_fd, PP_RECORD_LOCK_MS, &lock_fd, error);
 	if (r == -EBUSY) {
 		/* Somebody has just begun to; what is shown is a moment old. */
 		pp_error_clear(error);

@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* A guest's facts for checks: its definition settled, and what the host says of its devices and
+ * files. */
+#include "base/parse.h"
+#include "lib/domain/address.h"
+#include "lib/guest/prepare.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+static int settle(const struct pp_host *host, const struct pp_domain *domain, const char *file,
+	struct pp_arena *arena, struct pp_domain **ret_assigned, struct pp_error *error)
+{
+	size_t count = 0;
+	const struct pp_domain_device *device = NULL;
+
+	while ((device = pp_domain_next_hostdev(domain, device)))
+		count++;
+	struct pp_hostdev_fact *facts = pp_arena_array(arena, count + 1, sizeof(*facts));
+	if (!facts)
+		return pp_error_oom(error);
+	size_t known = 0;
+	while ((device = pp_domain_next_hostdev(domain, device))) {
+		const struct pp_device *there = pp_host_device(host, &device->hostdev.source);
+		if (!there || !(host->depth & PP_READ_CONFIG))
+			continue;
+		facts[known++] = (struct pp_hostdev_fact){.address = there->address,
+			.express = there->capabilities.express != 0,
+			.virtual_function = there->physical_function != NULL};
+	}
+	return pp_domain_assign(domain, facts, known, file, ret_assigned, error);
+}
+
+static int fill_hostdevs(const struct pp_host *host, const struct pp_domain *assigned,
+	struct pp_arena *arena, struct pp_guest_facts *facts)
+{
+	size_t count = 0;
+	const struct pp_domain_device *device = NULL;
+
+	while ((device = pp_domain_next_hostdev(assigned, device)))
+		count++;
+	struct pp_guest_hostdev *list = pp_arena_array(arena, count + 1, sizeof(*list));
+	if (!list)
+		return -ENOMEM;
+	for (size_t i = 0; (device = pp_domain_next_hostdev(assigned, device)); i++) {
+		list[i] = (struct pp_guest_hostdev){
+			.address = device->hostdev.source,
+			.device = pp_host_device(host, &device->hostdev.source),
+			.managed = device->hostdev.managed,
+			.placed = device->place.type == PP_PLACE_PCI,
+			.bus = device->place.bus,
+			.slot = device->place.slot,
+			.function = device->place.function,
+			.rom_off = device->rom_bar == PP_OFF || device->rom_enabled == PP_OFF,
+			.boot_order = device->boot_order,
+		};
+		if (!device->rom_file)
+			continue;
+		list[i].rom_file = pp_arena_strdup(arena, device->rom_file);
+		if (!list[i].rom_file)
+			return -ENOMEM;
+	}
+	facts->hostdevs = list;
+	facts->n_hostdevs = count;
+	return 0;
+}
+
+struct file_list {
+	struct pp_arena *arena;
+	struct pp_guest_file *items;
+	size_t count, room;
+	bool oom;
+};
+
+static void add_file(struct file_list *list, const char *what, const char *path)
+{
+	if (!path || list->oom)
+		return;
+	if (list->count == list->room) {
+		size_t room = list->room ? list->room * 2 : 16;
+		struct pp_guest_file *items = pp_arena_grow(list->arena, list->items,
+			list->room * sizeof(*items), room * sizeof(*items));
+		list->oom = !items;
+		if (!items)
+			return;
+		list->items = items;
+		list->room = room;
+	}
+	const char *copy = pp_arena_strdup(list->arena, path);
+	list->oom = !copy;
+	list->items[list->count++] = (struct pp_guest_file){
+		.what = what, .path = copy, .error = access(path, R_OK) < 0 ? -errno : 0};
+}
+
+/* Only of this machine: elsewhere the paths are not ours to look at. */
+static int fill_files(
+	const struct pp_domain *domain, struct pp_arena *arena, struct pp_guest_facts *facts)
+{
+	struct file_list list = {.arena = arena};
+
+	add_file(&list, "kernel", domain->os.kernel);
+	add_file(&list, "initrd", domain->os.initrd);
+	add_file(&list, "firmware", domain->os.loader);
+	for (size_t i = 0; i < domain->n_devices; i++) {
+		const struct pp_domain_device *device = &domain->devices[i];
+		if (device->kind == PP_DEV_DISK)
+			add_file(&list, "disk", device->disk.source);
+		if (device->rom_enabled != PP_OFF)
+			add_file(&list, "rom", device->rom_file);
+	}
+	facts->files = list.items;
+	facts->n_files = list.count;
+	return list.oom ? -ENOMEM : 0;
+}
+
+static unsigned count_free_ports(const struct pp_domain *assigned)
+{
+	unsigned count = 0;
+
+	for (size_t i = 0; i < assigned->n_devices; i++) {
+		const struct pp_domain_device *port = &assigned->devices[i];
+		bool used = false;
+		if (port->kind != PP_DEV_CONTROLLER || port->controller.type != PP_CONTROLLER_PCI ||
+			!pp_text_is(port->controller.model, "pcie-root-port") ||
+			port->controller.hotplug == PP_OFF)
+			continue;
+		for (size_t j = 0; j < assigned->n_devices && !used; j++)
+			used = assigned->devices[j].place.type == PP_PLACE_PCI &&
+			       assigned->devices[j].place.bus == (unsigned)port->controller.index;
+		count += !used;
+	}
+	return count;
+}
+
+/* "pc-q35-6.2": machine types up to 7.0 leave memory in the hole that AMD's IOMMU has below 1 TiB.
+ */
+static bool is_before_7_1(const char *machine)
+{
+	const char *dash = machine ? strrchr(machine, '-') : NULL, *end;
+	uint64_t major, minor;
+
+	if (!dash || pp_parse_prefix(dash + 1, 10, 1000, &major, &end) < 0 || *end != '.' ||
+		pp_parse_prefix(end + 1, 10, 1000, &minor, &end) < 0)
+		return false;
+	return major < 7 || (major == 7 && minor < 1);
+}
+
+static void fill_kind(const struct pp_domain *domain, struct pp_guest_facts *facts)
+{
+	facts->kvm = domain->type == PP_DOMAIN_KVM;
+	facts->q35 = domain->os.q35;
+	facts->machine_before_7_1 = is_before_7_1(domain->os.machine);
+	facts->efi = domain->os.efi;
+	facts->memory = domain->memory;
+	facts->memlock = pp_domain_memlock(domain);
+	facts->numa_node = -1;
+	facts->phys_bits = domain->cpu.address_bits;
+	facts->kvm_hidden = domain->features.kvm_hidden == PP_ON;
+	facts->vendor_id = domain->features.hyperv.vendor_id != NULL;
+	facts->windows = domain->features.hyperv.relaxed == PP_ON;
+	for (size_t i = 0; i < domain->n_devices; i++) {
+		const struct pp_domain_device *device = &domain->devices[i];
+		if (device->kind == PP_DEV_CONTROLLER && device->controller.has_hole64)
+			facts->mmio_window = device->controller.hole64;
+		if (device->kind != PP_DEV_IOMMU)
+			continue;
+		facts->iommu = true;
+		facts->iommu_intel = pp_text_is(device->model, "intel");
+	}
+}
+
+int pp_guest_facts_fill(struct pp_context *context, const struct pp_host *host,
+	const struct pp_guest *guest, const struct pp_domain *domain, struct pp_arena *arena,
+	struct pp_guest_facts *ret_facts, struct pp_error *error)
+{
+	struct pp_guest_facts facts = {.name = guest->name};
+	const char *reason;
+
+	fill_kind(domain, &facts);
+	facts.running = pp_guest_is_active(guest);
+	facts.paused = pp_record_show(guest->record, &reason) == PP_GUEST_PAUSED;
+	PP_CLEANUP(pp_domain_freep) struct pp_domain *assigned = NULL;
+	const char *file = guest->definition ? guest->definition->path : guest->name;
+	int r = settle(host, domain, file, arena, &assigned, error);
+	if (r < 0)
+		return r;
+	facts.free_ports = count_free_ports(assigned);
+	if (fill_hostdevs(host, assigned, arena, &facts) < 0 ||
+		(context->live && fill_files(domain, arena, &facts) < 0))
+		return pp_error_oom(error);
+	*ret_facts = facts;
+	return 0;
+}

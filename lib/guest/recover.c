@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Recovery of everything: guests without a supervisor, and transactions that were interrupted. */
+#include "base/process.h"
+#include "lib/apply/apply.h"
+#include "lib/guest/guest.h"
+#include "lib/guest/tend.h"
+#include <errno.h>
+#include <stdlib.h>
+
+/* The locks of guests that were found to be gone, kept so that none begins anew while its devices
+ * go back. */
+struct kept_locks {
+	int *fds;
+	size_t count;
+};
+
+static void kept_locks_done(struct kept_locks *kept)
+{
+	for (size_t i = 0; i < kept->count; i++)
+		close(kept->fds[i]);
+	free(kept->fds);
+}
+
+/* Nobody takes care of it, QEMU is not there, and nobody begins to: the lock was free. */
+static bool is_gone(struct pp_context *context, const char *guest, int *ret_lock_fd)
+{
+	PP_CLOSE int folder_fd = -1;
+	PP_CLOSE int lock_fd = -1;
+	PP_CLEANUP(pp_record_freep) struct pp_record *record = NULL;
+
+	if (pp_guest_name_check(guest, NULL) < 0)
+		return false;
+	int r = pp_record_folder(context, guest, false, &folder_fd, NULL);
+	if (r == -ENOENT)
+		return true;
+	if (r < 0 || pp_record_lock(folder_fd, 0, &lock_fd, NULL) < 0 ||
+		pp_record_load_at(folder_fd, guest, &record, NULL) < 0 ||
+		pp_process_alive(&record->engine))
+		return false;
+	*ret_lock_fd = PP_TAKE_FD(lock_fd);
+	return true;
+}
+
+static bool judge_and_keep(struct pp_context *context, const char *guest, void *data)
+{
+	struct kept_locks *kept = data;
+	int lock_fd = -1;
+
+	int *fds = reallocarray(kept->fds, kept->count + 1, sizeof(*fds));
+	if (!fds)
+		return false;
+	kept->fds = fds;
+	if (!is_gone(context, guest, &lock_fd))
+		return false;
+	if (lock_fd >= 0)
+		kept->fds[kept->count++] = lock_fd;
+	return true;
+}
+
+/* For those who only look, perhaps without being allowed to lock. */
+static bool judge(struct pp_context *context, const char *guest, void *data)
+{
+	PP_CLEANUP(pp_record_freep) struct pp_record *record = NULL;
+
+	if (pp_guest_name_check(guest, NULL) < 0 ||
+		pp_record_load(context, guest, &record, NULL) < 0)
+		return false;
+	return pp_record_carer(record).pid == 0 && !pp_process_alive(&record->engine);
+}
+
+int pp_unfinished_list(
+	struct pp_context *context, struct pp_unfinished_list **ret_list, struct pp_error *error)
+{
+	struct pp_guest_judge by = {.gone = judge};
+	return pp_journal_unfinished(context, &by, ret_list, error);
+}
+
+/* A first failure is told, and the others are still done. */
+static int keep_first(int first, int r, const struct pp_error *own, struct pp_error *error)
+{
+	if (first < 0 || r >= 0)
+		return first;
+	if (error)
+		*error = *own;
+	return r;
+}
+
+static int recover_guests(struct pp_context *context, bool *ret_changed, struct pp_error *error)
+{
+	PP_CLEANUP(pp_arena_freep) struct pp_arena *arena = pp_arena_new();
+	char **names;
+	size_t count;
+	if (!arena)
+		return pp_error_oom(error);
+	int first = pp_guest_names(context, arena, &names, &count, error);
+	for (size_t i = 0; first != -ENOMEM && names && i < count; i++) {
+		PP_CLEANUP(pp_record_freep) struct pp_record *record = NULL;
+		struct pp_error own = {0};
+		int r = pp_record_load(context, names[i], &record, &own);
+		if (r >= 0)
+			r = pp_guest_tend(context, names[i], true, &record, &own);
+		*ret_changed |= r > 0;
+		if (r >= 0 && record->state.life.unreleased)
+			r = pp_error_set(&own, PP_STATUS_RECOVER, -EIO,
+				"guest %s: its devices are not back: %s", names[i],
+				record->state.devices ? record->state.devices : "not known why");
+		first = keep_first(first, r, &own, error);
+	}
+	return first;
+}
+
+int pp_recover(struct pp_context *context, const struct pp_apply_options *options,
+	bool *ret_changed, struct pp_error *error)
+{
+	PP_CLEANUP(kept_locks_done) struct kept_locks kept = {0};
+	struct pp_guest_judge by = {.gone = judge_and_keep, .data = &kept};
+	bool guests = false, journals = false;
+	struct pp_error own = {0};
+
+	int r = pp_guest_may_write(context, "recover", error);
+	if (r < 0)
+		return r;
+	int first = recover_guests(context, &guests, error);
+	r = pp_journal_recover(context, options, &by, &journals, &own);
+	first = keep_first(first, r, &own, error);
+	if (ret_changed)
+		*ret_changed = guests || journals;
+	return first < 0 ? first : 0;
+}

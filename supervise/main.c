@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* pcipass-supervise: takes care of one guest until it has ended. Started by pcipass, or by systemd.
+ */
+#include "base/cleanup.h"
+#include "base/options.h"
+#include "lib/guest/supervisor.h"
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+static const char usage[] =
+	"usage: pcipass-supervise [--root DIR] [--adopt] NAME\n"
+	"Takes care of the guest NAME, as `pcipass start` prepared it, until it has ended and its\n"
+	"devices are back. --adopt: QEMU runs already, or has ended, and its supervisor is gone.\n"
+	"`pcipass start` and the verbs that find a guest alone run this; SIGTERM ends the guest.\n";
+
+static int fail(const struct pp_error *error)
+{
+	fprintf(stderr, "pcipass-supervise: %s\n", error->text);
+	return error->status;
+}
+
+int main(int argc, char **argv)
+{
+	bool adopt = false, handed = false, help = false;
+	const char *root = NULL;
+	const struct pp_option options[] = {
+		{"root", 0, "DIR", "another root than /", NULL, &root},
+		{"adopt", 0, NULL, "QEMU may be there already", &adopt, NULL},
+		{"handed", 0, NULL, "descriptors 3 and 4 are the status pipe and the lock", &handed,
+			NULL},
+		{"help", 'h', NULL, "this text", &help, NULL},
+	};
+	PP_FREE const char **words = calloc((size_t)argc + 1, sizeof(*words));
+	size_t n_words = 0;
+	struct pp_error error = {0};
+
+	if (!words)
+		return PP_STATUS_FAILED;
+	if (pp_options_parse(
+		    options, PP_COUNT(options), argc - 1, argv + 1, words, &n_words, &error) < 0)
+		return fail(&error);
+	if (help || n_words != 1) {
+		fputs(usage, help ? stdout : stderr);
+		return help ? PP_STATUS_OK : PP_STATUS_USAGE;
+	}
+	umask(077);
+	struct pp_context *context = NULL;
+	if (pp_context_open(root, &context, &error) < 0)
+		return fail(&error);
+	struct pp_supervise_options supervise = {.adopt = adopt,
+		.status_fd = handed ? PP_SUPERVISOR_STATUS_FD : -1,
+		.lock_fd = handed ? PP_SUPERVISOR_LOCK_FD : -1};
+	int r = pp_supervise(context, words[0], &supervise, &error);
+	pp_context_close(context);
+	return r < 0 ? fail(&error) : PP_STATUS_OK;
+}
