@@ -107,6 +107,10 @@ static unsigned lost_monitor(struct pp_life *life)
 	bool had = life->monitor;
 
 	life->monitor = false;
+	if (is_before_running(life) && life->adopted && ++life->tries < PP_LIFE_TRIES) {
+		life->phase = PP_PHASE_LAUNCHING;
+		return PP_DO_CONNECT;
+	}
 	if (is_before_running(life))
 		return life->adopted ? run_unmonitored(life) : fail(life, PP_END_FAILED);
 	switch (life->phase) {

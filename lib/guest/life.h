@@ -95,12 +95,16 @@ enum pp_action {
 	PP_DO_FINISH = 1 << 17, /* the supervisor's own end */
 };
 
+/* A monitor that was just left by another client may still be busy with its end. */
+#define PP_LIFE_TRIES 3
+
 struct pp_life {
 	enum pp_phase phase;
 	bool adopted;
 	bool start_paused;
 	bool restart_on_panic; /* its definition says so; QEMU pauses it then */
 	bool monitor;          /* QMP can be used */
+	unsigned tries;   /* how often the monitor of an adopted QEMU was lost before it answered */
 	bool stuck;            /* was killed and does not go: it hangs in the kernel */
 	bool unreleased;       /* ended, but not all devices are back */
 	bool panicked;         /* the guest said so */

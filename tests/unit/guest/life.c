@@ -190,6 +190,19 @@ static void test_adopt_one_that_does_not_answer(void **state)
 	assert_int_equal(did, PP_DO_TERMINATE | PP_DO_ARM_STOP | PP_DO_SAVE);
 }
 
+static void test_adopt_one_whose_monitor_is_closed(void **state)
+{
+	struct pp_life life = {0};
+	STEP(&life, PP_HAPPENED_BEGIN, 1);
+	assert_int_equal(STEP(&life, PP_HAPPENED_MONITOR_LOST, 0), PP_DO_CONNECT);
+	STEP(&life, PP_HAPPENED_GREETING, 0);
+	assert_int_equal(STEP(&life, PP_HAPPENED_MONITOR_LOST, 0), PP_DO_CONNECT);
+	unsigned did = STEP(&life, PP_HAPPENED_MONITOR_LOST, 0);
+	assert_int_equal(did, PP_DO_DISARM | PP_DO_SAVE | PP_DO_REPORT);
+	assert_int_equal(life.phase, PP_PHASE_RUNNING);
+	assert_false(life.monitor);
+}
+
 static void test_adopt_one_that_was_being_destroyed(void **state)
 {
 	struct pp_life life = {.end = PP_END_DESTROYED};
@@ -266,8 +279,8 @@ static void follow(struct known *one, const struct pp_life *before, unsigned did
 	if (life->phase == PP_PHASE_RUNNING || life->phase == PP_PHASE_PAUSED)
 		assert_false(one->armed);
 	/* Phases that others see are written down. */
-	if (life->phase != before->phase && life->phase != PP_PHASE_ASKING &&
-		life->phase != PP_PHASE_STARTING)
+	if (life->phase != before->phase && life->phase != PP_PHASE_LAUNCHING &&
+		life->phase != PP_PHASE_ASKING && life->phase != PP_PHASE_STARTING)
 		assert_true(did & PP_DO_SAVE);
 	if (life->phase >= PP_PHASE_RELEASING)
 		assert_int_not_equal(life->end, PP_END_NONE);
@@ -441,6 +454,7 @@ int main(void)
 		cmocka_unit_test(test_adopt),
 		cmocka_unit_test(test_adopt_one_whose_start_was_interrupted),
 		cmocka_unit_test(test_adopt_one_that_does_not_answer),
+		cmocka_unit_test(test_adopt_one_whose_monitor_is_closed),
 		cmocka_unit_test(test_adopt_one_that_was_being_destroyed),
 		cmocka_unit_test(test_everything),
 		cmocka_unit_test(test_nonsense),
