@@ -104,10 +104,10 @@ struct pp_life {
 	bool start_paused;
 	bool restart_on_panic; /* its definition says so; QEMU pauses it then */
 	bool monitor;          /* QMP can be used */
-	unsigned tries;   /* how often the monitor of an adopted QEMU was lost before it answered */
-	bool stuck;            /* was killed and does not go: it hangs in the kernel */
-	bool unreleased;       /* ended, but not all devices are back */
-	bool panicked;         /* the guest said so */
+	unsigned tries;  /* how often the monitor of an adopted QEMU was lost before it answered */
+	bool stuck;      /* was killed and does not go: it hangs in the kernel */
+	bool unreleased; /* ended, but not all devices are back */
+	bool panicked;   /* the guest said so */
 	enum pp_run_state run; /* in PAUSED: why */
 	enum pp_end end;
 	int end_detail;

@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "lib/guest/launch.h"
+#include "lib/guest/definition.h"
+#include "lib/guest/engine.h"
+#include "lib/guest/guest.h"
+#include "lib/guest/prepare.h"
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+/* QEMU answers when all of its memory is there, which with host devices means pinned (slowly: pages
+ * are cleared), and each device was reset. Emulation inside emulation takes twenty times as long.
+ */
+#define START_MS 60000
+#define START_GIB_MS 10000
+#define START_DEVICE_MS 20000
+#define STOP_MS 30000
+#define STOP_GIB_MS 1000
+#define STOP_DEVICE_MS 5000
+#define DEADLINE_MAX_MS (24 * 3600 * 1000)
+
+static int deadline(int base, int per_gib, int per_device, uint64_t memory, size_t devices)
+{
+	uint64_t gib = memory >> 30;
+	uint64_t ms = (uint64_t)base + devices * (uint64_t)per_device;
+	if (devices > 0)
+		ms += (gib > 100000 ? 100000 : gib) * (uint64_t)per_gib;
+	return ms > DEADLINE_MAX_MS ? DEADLINE_MAX_MS : (int)ms;
+}
+
+/* QEMU's own arguments, and the second monitor. */
+static const char *const *copy_argv(
+	struct pp_arena *arena, const struct pp_launch *launch, bool *oom)
+{
+	static const char *const more[] = {
+		"-chardev", "", "-mon", "chardev=charverbs,id=verbs,mode=control"};
+	size_t count = launch->n_arguments;
+	const char **argv = pp_arena_array(arena, count + PP_COUNT(more) + 1, sizeof(*argv));
+
+	*oom |= !argv;
+	if (!argv)
+		return NULL;
+	for (size_t i = 0; i < count; i++)
+		argv[i] = pp_arena_strdup(arena, launch->argv[i]);
+	for (size_t i = 0; i < PP_COUNT(more); i++)
+		argv[count + i] = more[i];
+	argv[count + 1] = pp_arena_printf(
+		arena, "socket,id=charverbs,fd=%d,server=on,wait=off", PP_ENGINE_VERBS_FD);
+	for (size_t i = 0; i < count + PP_COUNT(more); i++)
+		*oom |= !argv[i];
+	return argv;
+}
+
+static const char *const *copy_devices(
+	struct pp_arena *arena, const struct pp_domain *domain, size_t *ret_count, bool *oom)
+{
+	const struct pp_domain_device *device = NULL;
+	size_t count = 0;
+
+	while ((device = pp_domain_next_hostdev(domain, device)))
+		count++;
+	const char **devices = pp_arena_array(arena, count + 1, sizeof(*devices));
+	*oom |= !devices;
+	for (size_t i = 0; devices && i < count; i++) {
+		char text[PP_ADDRESS_SIZE];
+		device = pp_domain_next_hostdev(domain, device);
+		devices[i] = pp_arena_strdup(arena, pp_address_text(&device->hostdev.source, text));
+		*oom |= !devices[i];
+	}
+	*ret_count = count;
+	return devices;
+}
+
+static const char *copy(struct pp_arena *arena, const char *text, bool *oom)
+{
+	char *result = text ? pp_arena_strdup(arena, text) : NULL;
+	*oom |= text && !result;
+	return result;
+}
+
+static int build(struct pp_context *context, const char *name, const struct pp_domain *domain,
+	const struct pp_host *host, const char *file, struct pp_launch **ret_launch,
+	struct pp_error *error)
+{
+	char folder[PP_PATH_MAX];
+	int r = pp_path(folder, sizeof(folder), "%s/guests/%s", context->run, name);
+	if (r < 0)
+		return pp_error_errno(error, r, "the folder of its run");
+	PP_CLEANUP(pp_qemu_capabilities_freep) struct pp_qemu_capabilities *capabilities = NULL;
+	r = pp_qemu_capabilities_load(context, domain->emulator, &capabilities, error);
+	if (r < 0)
+		return r;
+	struct pp_launch_options options = {
+		.folder = folder, .qmp_fd = PP_ENGINE_QMP_FD, .now = time(NULL)};
+	return pp_launch_build(domain, host, capabilities, &options, file, ret_launch, error);
+}
+
+int pp_guest_launch_make(struct pp_context *context, const char *name,
+	const struct pp_domain *domain, const struct pp_host *host, const char *file,
+	struct pp_arena *arena, struct pp_record_launch *ret_launch, struct pp_error *error)
+{
+	PP_CLEANUP(pp_launch_freep) struct pp_launch *launch = NULL;
+	bool oom = false;
+	size_t n_devices = 0;
+
+	int r = build(context, name, domain, host, file, &launch, error);
+	if (r < 0)
+		return r;
+	struct pp_record_launch made = {
+		.uuid = copy(arena, domain->uuid, &oom),
+		.argv = copy_argv(arena, launch, &oom),
+		.memlock = launch->memlock,
+		.restart_on_panic = launch->on_crash == PP_LIFECYCLE_RESTART,
+		.balloon = launch->balloon,
+		.console = copy(arena, launch->console, &oom),
+		.console_path = copy(arena, launch->console_path, &oom),
+		.devices = copy_devices(arena, domain, &n_devices, &oom),
+	};
+	made.start_ms =
+		deadline(START_MS, START_GIB_MS, START_DEVICE_MS, domain->memory, n_devices);
+	made.stop_ms = deadline(STOP_MS, STOP_GIB_MS, STOP_DEVICE_MS, domain->memory, n_devices);
+	if (oom)
+		return pp_error_oom(error);
+	*ret_launch = made;
+	return 0;
+}
+
+/* ---- the command line alone ---- */
+
+static int copy_strv(const struct pp_launch *launch, char ***ret_argv)
+{
+	char **argv = calloc(launch->n_arguments + 1, sizeof(*argv));
+	for (size_t i = 0; argv && i < launch->n_arguments; i++) {
+		argv[i] = strdup(launch->argv[i]);
+		if (argv[i])
+			continue;
+		pp_strv_free(argv);
+		argv = NULL;
+	}
+	if (!argv)
+		return -ENOMEM;
+	*ret_argv = argv;
+	return 0;
+}
+
+static int argv_of(struct pp_context *context, const struct pp_domain *domain, const char *file,
+	char ***ret_argv, struct pp_error *error)
+{
+	char folder[PP_PATH_MAX];
+	struct pp_host *host = NULL;
+	PP_CLEANUP(pp_qemu_capabilities_freep) struct pp_qemu_capabilities *capabilities = NULL;
+	PP_CLEANUP(pp_launch_freep) struct pp_launch *launch = NULL;
+
+	int r = pp_path(folder, sizeof(folder), "%s/guests/%s", context->run, domain->name);
+	if (r < 0)
+		return pp_error_errno(error, r, "the folder of its run");
+	r = pp_qemu_capabilities_load(context, domain->emulator, &capabilities, error);
+	if (r < 0)
+		return r;
+	struct pp_launch_options options = {.folder = folder, .now = time(NULL)};
+	/* Which devices are PCI Express decides where they go; without a host all are taken for
+	 * that. */
+	if (pp_domain_next_hostdev(domain, NULL) &&
+		pp_host_read(context, PP_READ_CONFIG, &host, NULL) < 0)
+		host = NULL;
+	r = pp_launch_build(domain, host, capabilities, &options, file, &launch, error);
+	pp_host_free(host);
+	if (r < 0)
+		return r;
+	return copy_strv(launch, ret_argv) < 0 ? pp_error_oom(error) : 0;
+}
+
+int pp_guest_argv(struct pp_context *context, const char *name, const char *xml, size_t length,
+	char ***ret_argv, struct pp_error *error)
+{
+	PP_CLEANUP(pp_domain_freep) struct pp_domain *parsed = NULL;
+	PP_CLEANUP(pp_guest_freep) struct pp_guest *guest = NULL;
+	const struct pp_domain *domain;
+
+	if (xml) {
+		int r = pp_domain_parse(xml, length, name ? name : "domain XML", &parsed, error);
+		return r < 0 ? r
+			     : argv_of(context, parsed, name ? name : "domain XML", ret_argv,
+				       error);
+	}
+	int r = pp_guest_load(context, name, &guest, error);
+	if (r >= 0)
+		r = pp_guest_domain(guest, &domain, error);
+	return r < 0 ? r : argv_of(context, domain, guest->definition->path, ret_argv, error);
+}
