@@ -2,6 +2,7 @@
 /* Definitions come and go: define, undefine. */
 #include "cli/guests.h"
 #include "cli/verb.h"
+#include <string.h>
 
 /* What is understood is found out by making QEMU's arguments of it. */
 static int try_xml(struct cli *cli, const char *file, const char *xml, size_t length)
@@ -17,28 +18,67 @@ static int try_xml(struct cli *cli, const char *file, const char *xml, size_t le
 	return PP_STATUS_OK;
 }
 
+static const char *from_libvirt;
+static const struct pp_option define_options[] = {
+	{"from-libvirt", 0, "DOMAIN", "take the definition of a guest of libvirt's over", NULL,
+		&from_libvirt},
+};
+
+/* What cannot be carried over is told, and is for the user to give up. */
+static int take_over(struct cli *cli, char **ret_xml, size_t *ret_length)
+{
+	struct pp_error error = {0};
+	PP_FREE char *xml = NULL, *lost = NULL;
+	if (pp_libvirt_takeover(cli->context, from_libvirt, &xml, &lost, &error) < 0)
+		return cli_fail(cli, &error);
+	struct pp_json *list = pp_json_array();
+	for (const char *line = lost; *line;) {
+		size_t length = strcspn(line, "\n");
+		PP_FREE char *text = strndup(line, length);
+		cli_say(cli, "not carried over: %s", text ? text : "");
+		pp_json_add_string(list, text);
+		line += length + (line[length] == '\n');
+	}
+	cli_set(cli, "lost", list);
+	cli_set_bool(cli, "changed", false);
+	if (*lost && !cli->yes && !cli->dry_run) {
+		pp_error_set(&error, PP_STATUS_FAILED, -EINVAL,
+			"%s was not defined: not all of libvirt's definition can be carried over",
+			from_libvirt);
+		pp_error_remedy(&error, "--yes defines it without that");
+		return cli_fail(cli, &error);
+	}
+	*ret_length = strlen(xml);
+	*ret_xml = PP_TAKE(xml);
+	return PP_STATUS_OK;
+}
+
 static int run_define(struct cli *cli, const char *const *words, size_t n_words)
 {
+	const char *file = from_libvirt ? from_libvirt : words[0];
+	if ((n_words > 0) == (from_libvirt != NULL))
+		return cli_usage(cli, "define needs a file, or --from-libvirt DOMAIN");
 	int status = cli_open(cli);
 	PP_FREE char *xml = NULL;
 	size_t length = 0;
 	if (!status)
-		status = cli_read_xml(cli, words[0], &xml, &length);
+		status = from_libvirt ? take_over(cli, &xml, &length)
+				      : cli_read_xml(cli, file, &xml, &length);
 	if (status)
 		return status;
 	if (cli->dry_run)
-		return try_xml(cli, words[0], xml, length);
+		return try_xml(cli, file, xml, length);
 	struct pp_error error = {0};
 	PP_FREE char *name = NULL;
 	bool changed = false;
-	if (pp_guest_define(cli->context, xml, length, words[0], &name, &changed, &error) < 0) {
+	if (pp_guest_define(cli->context, xml, length, file, &name, &changed, &error) < 0) {
 		cli_set_bool(cli, "changed", false);
-		cli_blame(cli, "Failed to define domain from %s", words[0]);
+		cli_blame(cli, "Failed to define domain from %s", file);
 		return cli_fail(cli, &error);
 	}
 	cli_set_bool(cli, "changed", changed);
 	cli_set_string(cli, "name", name);
-	cli_print(cli, "Domain '%s' defined from %s\n", name, words[0]);
+	cli_print(cli, "Domain '%s' defined from %s\n", name, file);
 	cli_end(cli);
 	return PP_STATUS_OK;
 }
@@ -73,11 +113,18 @@ const struct cli_verb cli_verb_define = {
 	.summary = "define a guest by libvirt's XML",
 	.example = "  # pcipass define win11.xml\n"
 		   "  Domain 'win11' defined from win11.xml\n",
-	.usage = "FILE",
+	.usage = "FILE | --from-libvirt DOMAIN",
 	.details = "FILE may be - for standard input. What pcipass does not understand is an error "
 		   "that names\n"
-		   "the element and its line; nothing is dropped.\n",
-	.min_words = 1,
+		   "the element and its line; nothing is dropped. --from-libvirt says what it "
+		   "cannot carry "
+		   "over, and\n"
+		   "defines the guest without that only with --yes; while libvirt's runs, ours "
+		   "does not "
+		   "start.\n",
+	.options = define_options,
+	.n_options = PP_COUNT(define_options),
+	.min_words = 0,
 	.max_words = 1,
 	.words = "a file",
 	.word_option = "file",

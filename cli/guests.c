@@ -2,14 +2,36 @@
 #include "cli/guests.h"
 #include "base/file.h"
 #include "base/parse.h"
+#include "cli/verb.h"
 #include <fcntl.h>
 
 #define XML_MAX ((size_t)16 << 20)
+
+/* A guest of libvirt's is libvirt's to start and end; its verbs are named as ours. */
+static void name_libvirt(struct cli *cli, const char *name, struct pp_error *error)
+{
+	struct pp_libvirt_list *list = NULL;
+	const struct pp_libvirt_guest *guest = NULL;
+	if (pp_libvirt_guest_find(cli->context, name, &list, &guest, NULL) < 0)
+		return;
+	const char *session = guest->session ? " -c qemu:///session" : "";
+	pp_error_set(error, PP_STATUS_FAILED, -ENOENT, "%s is libvirt's: virsh%s %s %s", name,
+		session, cli->verb->name, name);
+	pp_error_id(error, "guest-of-libvirt");
+	pp_error_remedy(error,
+		"pcipass domcheck %s checks it; pcipass define --from-libvirt %s takes its "
+		"definition "
+		"over",
+		name, name);
+	pp_libvirt_list_free(list);
+}
 
 int cli_guest(struct cli *cli, const char *name, struct pp_guest_list **ret_list)
 {
 	struct pp_error error = {0};
 	int r = pp_guest_info(cli->context, name, ret_list, &error);
+	if (r == -ENOENT)
+		name_libvirt(cli, name, &error);
 	return r < 0 ? cli_fail(cli, &error) : PP_STATUS_OK;
 }
 

@@ -35,6 +35,16 @@ static const char *driver_name(void)
 	return driver;
 }
 
+static bool in_guest(const struct pp_host *host, const struct cli_devices *devices)
+{
+	for (size_t i = 0; i < host->n_uses; i++)
+		for (size_t j = 0; j < devices->count; j++)
+			if (host->uses[i].kind == PP_USE_GUEST && host->uses[i].blocking &&
+				host->uses[i].device == devices->items[j])
+				return true;
+	return false;
+}
+
 static int detach(struct cli *cli, const struct pp_host *host, struct cli_devices *devices)
 {
 	PP_FREE char *blame = blame_text(devices);
@@ -45,8 +55,9 @@ static int detach(struct cli *cli, const struct pp_host *host, struct cli_device
 		return cli_oom(cli);
 	int planned = pp_plan_detach(
 		host, devices->items, devices->count, driver_name(), &plan, &plan_error);
-	/* Already as asked: whatever a check would say of it now. */
-	if (planned >= 0 && plan->n_steps == 0)
+	/* Already as asked: whatever a check would say of it now. But not where it is in a guest.
+	 */
+	if (planned >= 0 && plan->n_steps == 0 && !in_guest(host, devices))
 		return cli_apply(cli, plan, blame);
 	struct pp_check_options check = {
 		.driver = driver_name(), .group = group, .force = forced, .act = true};

@@ -354,6 +354,28 @@ int pp_libvirt_hook(struct pp_context *context, const char *guest, const char *o
 	const char *phase, const char *xml, size_t length, pp_progress *progress, void *data,
 	struct pp_findings **ret_findings, struct pp_error *error);
 
+/* The guest of this name or uuid, in a list that is the caller's; -ENOENT without an error's text. */
+int pp_libvirt_guest_find(struct pp_context *context, const char *name,
+	struct pp_libvirt_list **ret_list, const struct pp_libvirt_guest **ret_guest,
+	struct pp_error *error);
+/* Its <domain>: as it runs (LIVE, and it does), else as it is defined; the caller frees. */
+int pp_libvirt_xml(struct pp_context *context, const struct pp_libvirt_guest *guest, bool live,
+	char **ret_xml, size_t *ret_length, struct pp_error *error);
+struct pp_host;
+struct pp_check_options;
+/* All checks for one of its guests; -ENOENT without an error's text where it has none of this name. */
+int pp_libvirt_check(struct pp_context *context, const struct pp_host *host, const char *name,
+	const struct pp_check_options *options, struct pp_findings **ret_findings,
+	struct pp_error *error);
+/* The same for XML as libvirt writes it, that of a running guest too; FILE: what messages call it. */
+int pp_libvirt_check_xml(struct pp_context *context, const struct pp_host *host, const char *xml,
+	size_t length, const char *file, const struct pp_check_options *options, char **ret_name,
+	struct pp_findings **ret_findings, struct pp_error *error);
+/* Its definition as one that pcipass understands; *ret_lost: what it had to leave out, a line each, ""
+ * where that is nothing. The caller frees both. */
+int pp_libvirt_takeover(struct pp_context *context, const char *name, char **ret_xml,
+	char **ret_lost, struct pp_error *error);
+
 enum pp_libvirt_hook_state {
 	PP_HOOK_OFF,
 	PP_HOOK_ON,

@@ -2,6 +2,7 @@
 #include "lib/apply/holder.h"
 #include "base/arena.h"
 #include "base/parse.h"
+#include "lib/host/libvirt.h"
 #include <stdio.h>
 #include <string.h>
 
@@ -30,6 +31,7 @@ static bool process_holds(struct pp_context *context, struct pp_arena *arena, co
 {
 	char path[PP_PATH_MAX];
 	char **fds = NULL, *target = NULL, *name = NULL;
+	const char *guest, *tool;
 	size_t count = 0;
 	if (pp_path(path, sizeof(path), "/proc/%s/fd", pid) < 0 ||
 		pp_tree_list(context->tree, arena, path, &fds, &count) < 0)
@@ -45,6 +47,9 @@ static bool process_holds(struct pp_context *context, struct pp_arena *arena, co
 		if (pp_path(path, sizeof(path), "/proc/%s/comm", pid) == 0 &&
 			pp_tree_line(context->tree, arena, path, &name) == 0)
 			snprintf(ret_holder->name, sizeof(ret_holder->name), "%s", name);
+		if (pp_qemu_guest(context->tree, arena, pid, &guest, &tool) == 0 && guest)
+			snprintf(ret_holder->name, sizeof(ret_holder->name), "guest %s, %s", guest,
+				tool);
 		return true;
 	}
 	return false;

@@ -41,7 +41,7 @@ static bool libvirt_gone(
 {
 	PP_FREE char *path = NULL;
 	struct stat stat;
-	if (pp_libvirt_lives(context->tree, guest) != 0)
+	if (pp_qemu_lives(context->tree, guest, "libvirt") != 0)
 		return false;
 	if (asprintf(&path, "%s/journal/%s", context->run, journal->name) < 0 ||
 		lstat(path, &stat) < 0)

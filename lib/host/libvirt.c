@@ -61,14 +61,25 @@ static char *name_of(struct pp_arena *arena, const char *argument)
 	return name;
 }
 
-/* Where QEMU's files are tells who started it. */
-static const char *tool_of(const char *text, size_t length)
+/* Ours has written down its pid (lib/guest/record.h). */
+static bool is_ours(
+	struct pp_tree *tree, struct pp_arena *arena, const char *name, const char *process)
 {
-	if (memmem(text, length, "/libvirt/qemu/", strlen("/libvirt/qemu/")))
-		return "libvirt";
-	if (memmem(text, length, "/pcipass/", strlen("/pcipass/")))
+	char path[PP_PATH_MAX];
+	char *line;
+	return pp_path(path, sizeof(path), "/run/pcipass/guests/%s/engine", name) == 0 &&
+	       pp_tree_line(tree, arena, path, &line) >= 0 && pp_text_starts(line, process) &&
+	       line[strlen(process)] == ' ';
+}
+
+/* Who started it: where libvirt's QEMU has its files is on its command line. */
+static const char *tool_of(struct pp_tree *tree, struct pp_arena *arena, const char *name,
+	const char *process, const char *text, size_t length)
+{
+	if (is_ours(tree, arena, name, process))
 		return "pcipass";
-	return "qemu";
+	return memmem(text, length, "/libvirt/qemu/", strlen("/libvirt/qemu/")) ? "libvirt"
+										: "qemu";
 }
 
 int pp_qemu_guest(struct pp_tree *tree, struct pp_arena *arena, const char *process,
@@ -88,9 +99,11 @@ int pp_qemu_guest(struct pp_tree *tree, struct pp_arena *arena, const char *proc
 			pp_text_is(at, "-name") ? next_argument(text, length, at) : NULL;
 		if (!value)
 			continue;
-		*ret_tool = tool_of(text, length);
 		*ret_name = name_of(arena, value);
-		return *ret_name ? 0 : -ENOMEM;
+		if (!*ret_name)
+			return -ENOMEM;
+		*ret_tool = tool_of(tree, arena, *ret_name, process, text, length);
+		return 0;
 	}
 	return 0;
 }
@@ -111,7 +124,7 @@ static int is_alive(struct scan *scan, const struct pp_libvirt_guest *guest)
 	return n == -EACCES || n == -EPERM;
 }
 
-int pp_libvirt_lives(struct pp_tree *tree, const char *name)
+int pp_qemu_lives(struct pp_tree *tree, const char *name, const char *tool)
 {
 	PP_CLEANUP(pp_arena_freep) struct pp_arena *arena = pp_arena_new();
 	char **names;
@@ -122,14 +135,16 @@ int pp_libvirt_lives(struct pp_tree *tree, const char *name)
 	if (r < 0)
 		return r == -ENOMEM ? r : 0;
 	for (size_t i = 0; i < count; i++) {
-		const char *guest, *tool;
+		const char *guest, *by;
+		int pid;
 		if (strspn(names[i], "0123456789") != strlen(names[i]))
 			continue;
-		r = pp_qemu_guest(tree, arena, names[i], &guest, &tool);
+		r = pp_qemu_guest(tree, arena, names[i], &guest, &by);
 		if (r < 0)
 			return r;
-		if (guest && pp_text_is(guest, name) && !pp_text_is(tool, "pcipass"))
-			return 1;
+		if (pp_text_is(guest, name) && pp_text_is(by, tool) &&
+			pp_parse_int(names[i], &pid) == 0)
+			return pid;
 	}
 	return 0;
 }

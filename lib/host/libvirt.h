@@ -25,7 +25,8 @@ int pp_libvirt_read(struct pp_tree *tree, struct pp_arena *arena, bool defined,
  * "pcipass" or "qemu". -ENOMEM, else 0. */
 int pp_qemu_guest(struct pp_tree *tree, struct pp_arena *arena, const char *process,
 	const char **ret_name, const char **ret_tool);
-/* Whether a QEMU of libvirt's runs a guest of this name: -ENOMEM, 0 or 1. */
-int pp_libvirt_lives(struct pp_tree *tree, const char *name);
+/* Whether a QEMU that TOOL ("libvirt", "pcipass") started runs a guest of this name: -ENOMEM, 0, or
+ * its pid. */
+int pp_qemu_lives(struct pp_tree *tree, const char *name, const char *tool);
 
 #endif

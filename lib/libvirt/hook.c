@@ -70,6 +70,22 @@ static int read_guest(struct hook *hook, const char *xml, size_t length, struct 
 	return r;
 }
 
+/* One that was taken over: both have its disks. */
+static int refuse_twin(struct hook *hook, struct pp_error *error)
+{
+	int r = pp_qemu_lives(hook->context->tree, hook->name, "pcipass");
+	if (r < 0)
+		return pp_error_oom(error);
+	if (r == 0)
+		return 0;
+	pp_error_set(error, PP_STATUS_IN_USE, -EBUSY,
+		"the guest that pcipass took over from it runs (%s, pcipass, running; process %d)",
+		hook->name, r);
+	pp_error_id(error, "taken-over-runs");
+	pp_error_remedy(error, "pcipass shutdown %s", hook->name);
+	return -EBUSY;
+}
+
 /* What a run of this guest left whose end nobody told us: its daemon was killed. */
 static int release_last(struct hook *hook, struct pp_error *error)
 {
@@ -78,7 +94,7 @@ static int release_last(struct hook *hook, struct pp_error *error)
 	int r = pp_journal_devices(hook->context, hook->owner, &addresses, &count, error);
 	if (r < 0 || count == 0)
 		return r;
-	r = pp_libvirt_lives(hook->context->tree, hook->name);
+	r = pp_qemu_lives(hook->context->tree, hook->name, "libvirt");
 	if (r < 0)
 		return pp_error_oom(error);
 	if (r > 0)
@@ -199,7 +215,9 @@ static int prepare(struct hook *hook, const char *xml, size_t length,
 	int r = read_guest(hook, xml, length, error);
 	if (r < 0 || hook->guest.n_devices == 0)
 		return r;
-	r = release_last(hook, error);
+	r = refuse_twin(hook, error);
+	if (r >= 0)
+		r = release_last(hook, error);
 	if (r >= 0)
 		r = pp_host_read(hook->context, PP_READ_ALL, &hook->host, error);
 	if (r >= 0)
