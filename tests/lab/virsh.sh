@@ -14,6 +14,7 @@ drivers() {
 	local d
 	for d in /sys/bus/pci/devices/*; do echo "${d##*/} $(driver "${d##*/}") $(cat "$d/driver_override")"; done
 }
+has_driver() { [ "$(driver "$1")" = "$2" ]; }
 journals() { ls /run/pcipass/journal 2>/dev/null; }
 # all is as it was, and nothing is remembered as out
 is_back() { [ "$(drivers)" = "$1" ] && [ -z "$(journals)" ]; }
