@@ -534,6 +534,12 @@ struct pp_apply_options {
 int pp_apply(struct pp_context *context, const struct pp_plan *plan, const struct pp_apply_options *options,
 	bool *ret_changed, struct pp_error *error);
 
+/* Applies the plan, does WORK, and puts everything back: one transaction, which is undone also when it
+ * was interrupted. Returns what WORK did, or what failed before and after it. */
+int pp_rehearse(struct pp_context *context, const struct pp_plan *plan,
+	const struct pp_apply_options *options, int (*work)(void *data, struct pp_error *error),
+	void *data, struct pp_error *error);
+
 struct pp_unfinished {
 	const char *journal; /* its name */
 	const char *owner, *verb;

@@ -15,6 +15,9 @@ struct run {
 	struct pp_plan *plan; /* as it stands under the locks */
 	struct pp_locks *locks;
 	struct pp_journal *journal;
+	int (*work)(
+		void *data, struct pp_error *error); /* a rehearsal: NULL in a plan that stays */
+	void *data;
 };
 
 /* ---- signals: one that asks for an end waits until the devices are somewhere
@@ -190,9 +193,12 @@ static int steps_run(struct run *run, struct pp_error *error)
 	int r = 0;
 	for (size_t i = 0; r >= 0 && i < run->plan->n_steps; i++)
 		r = step_run(run, i, error);
-	if (r < 0)
-		return r;
-	r = pp_journal_write(run->effects, run->journal, "applied", -1);
+	return r;
+}
+
+static int applied(struct run *run, struct pp_error *error)
+{
+	int r = pp_journal_write(run->effects, run->journal, "applied", -1);
 	return r < 0 ? journal_failed(run->journal, r, error) : 0;
 }
 
@@ -201,7 +207,9 @@ static void undo_failed(struct run *run, const struct pp_error *own, struct pp_e
 {
 	if (!error)
 		return;
-	if (own->text[0]) {
+	if (own->text[0] && !error->text[0]) {
+		*error = *own;
+	} else if (own->text[0]) {
 		struct pp_error first = *error;
 		pp_error_set(error, PP_STATUS_RECOVER, first.code,
 			"%s failed, and could not be undone either: %s\nundoing: %s",
@@ -225,8 +233,22 @@ static void undo(struct run *run, struct pp_error *error)
 	}
 	if (r < 0)
 		undo_failed(run, &own, error);
-	else if (changed)
+	else if (changed && !run->work)
 		pp_error_wrap(error, "%s was undone", run->plan->verb);
+}
+
+/* Never "applied": whoever finds the journal later undoes it, as this does. */
+static int rehearse(struct run *run, struct pp_error *error)
+{
+	struct pp_error own = {0};
+	int r = steps_run(run, error);
+	if (r >= 0)
+		r = run->work(run->data, error);
+	undo(run, r < 0 ? error : &own);
+	if (r < 0 || !own.text[0])
+		return r;
+	*error = own;
+	return -EIO;
 }
 
 /* After `applied` nothing is undone any more: what is left to do, `recover` can do as well. */
@@ -253,6 +275,8 @@ static int run_locked(struct run *run, bool *ret_changed, struct pp_error *error
 	if (r < 0)
 		return r;
 	bool idle = all_idle(run->plan);
+	if (idle && run->work)
+		return run->work(run->data, error);
 	if (idle && !pp_owner_guest(run->plan->owner)) {
 		if (run->plan->returns)
 			r = pp_undo_forget(run->effects, run->plan, error);
@@ -262,7 +286,11 @@ static int run_locked(struct run *run, bool *ret_changed, struct pp_error *error
 	r = pp_journal_begin(run->effects, run->plan, &run->journal, error);
 	if (r < 0)
 		return r;
+	if (run->work)
+		return rehearse(run, error);
 	r = steps_run(run, error);
+	if (r >= 0)
+		r = applied(run, error);
 	if (r < 0) {
 		undo(run, error);
 		return r;
@@ -284,30 +312,51 @@ static struct pp_plan *plan_copy(const struct pp_plan *plan)
 	return PP_TAKE(copy);
 }
 
+static int run_plan(
+	struct run *run, const struct pp_plan *plan, bool *ret_changed, struct pp_error *error)
+{
+	sigset_t old;
+	run->plan = plan_copy(plan);
+	if (!run->plan)
+		return pp_error_oom(error);
+	signals_hold(&old);
+	int r = pp_locks_take(run->effects, run->plan, 0, &run->locks, error);
+	if (r >= 0)
+		r = run_locked(run, ret_changed, error);
+	pp_journal_free(run->journal);
+	pp_locks_free(run->locks);
+	pp_plan_free(run->plan);
+	sigprocmask(SIG_SETMASK, &old, NULL);
+	return r;
+}
+
 int pp_apply_on(struct pp_effects *effects, const struct pp_plan *plan, bool *ret_changed,
 	struct pp_error *error)
 {
-	bool changed = false;
-	sigset_t old;
 	struct run run = {.effects = effects};
-	if (plan->n_steps > 0) {
-		run.plan = plan_copy(plan);
-		if (!run.plan)
-			return pp_error_oom(error);
-		signals_hold(&old);
-		int r = pp_locks_take(effects, run.plan, 0, &run.locks, error);
-		if (r >= 0)
-			r = run_locked(&run, &changed, error);
-		pp_journal_free(run.journal);
-		pp_locks_free(run.locks);
-		pp_plan_free(run.plan);
-		sigprocmask(SIG_SETMASK, &old, NULL);
-		if (r < 0)
-			return r;
-	}
-	if (ret_changed)
+	bool changed = false;
+	int r = plan->n_steps > 0 ? run_plan(&run, plan, &changed, error) : 0;
+	if (r >= 0 && ret_changed)
 		*ret_changed = changed;
-	return 0;
+	return r;
+}
+
+int pp_rehearse_on(struct pp_effects *effects, const struct pp_plan *plan,
+	int (*work)(void *data, struct pp_error *error), void *data, struct pp_error *error)
+{
+	struct pp_error unheeded = {0};
+	struct run run = {.effects = effects, .work = work, .data = data};
+	bool changed = false;
+	return run_plan(&run, plan, &changed, error ? error : &unheeded);
+}
+
+int pp_rehearse(struct pp_context *context, const struct pp_plan *plan,
+	const struct pp_apply_options *options, int (*work)(void *data, struct pp_error *error),
+	void *data, struct pp_error *error)
+{
+	struct pp_effects effects;
+	int r = pp_effects_init(&effects, context, options, error);
+	return r < 0 ? r : pp_rehearse_on(&effects, plan, work, data, error);
 }
 
 int pp_apply(struct pp_context *context, const struct pp_plan *plan,

@@ -9,6 +9,10 @@
 int pp_apply_on(struct pp_effects *effects, const struct pp_plan *plan, bool *ret_changed,
 	struct pp_error *error);
 
+/* pp_rehearse, the same way. */
+int pp_rehearse_on(struct pp_effects *effects, const struct pp_plan *plan,
+	int (*work)(void *data, struct pp_error *error), void *data, struct pp_error *error);
+
 /* Who knows which guests there are. */
 struct pp_guest_judge {
 	/* Whether a guest that owns devices has ended: they are given back. */

@@ -56,7 +56,7 @@ static const char *map_finding(int code)
 		return "memlock";
 	case -EINVAL:
 	case -EPERM:
-		return "address-width";
+		return "guest-address-width";
 	case -ENOSPC:
 		return "dma-entry-limit";
 	default:
@@ -74,14 +74,14 @@ static void try_map(struct pp_trial *trial, const char *id, int advice, const ch
 	uint8_t *memory = mmap(NULL, size, PROT_READ | PROT_WRITE,
 		MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (memory == MAP_FAILED) {
-		pp_trial_not_proven(trial, id, "memory", "%llu MiB of memory: %s",
+		pp_trial_not_proven(trial, id, "memory-short", "%llu MiB of memory: %s",
 			(unsigned long long)(size >> 20), strerror(errno));
 		return;
 	}
 	madvise(memory, size, advice);
 	for (size_t i = 0; i < n; i++)
 		if (!in_ranges(&trial->vfio, &pieces[i]))
-			pp_trial_not_proven(trial, "address-range", "address-width",
+			pp_trial_not_proven(trial, "address-range", "guest-address-width",
 				"the guest's memory at 0x%llx is outside of what the IOMMU can map",
 				(unsigned long long)pieces[i].address);
 	int r = map_pieces(trial, memory, pieces, n);
@@ -102,7 +102,7 @@ void pp_trial_dma(struct pp_trial *trial)
 	const struct pp_memory *memory = trial->host->memory;
 
 	if (memory && trial->options.memory > memory->available) {
-		pp_trial_not_proven(trial, "dma-map", "memory",
+		pp_trial_not_proven(trial, "dma-map", "memory-short",
 			"%llu MiB are more than the %llu MiB that are free: not tried",
 			(unsigned long long)(trial->options.memory >> 20),
 			(unsigned long long)(memory->available >> 20));

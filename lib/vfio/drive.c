@@ -23,7 +23,7 @@ static bool open_guest(struct pp_trial *trial, const char *id)
 		return true;
 	if (pp_microguest_open(&trial->guest, &error) == 0)
 		return true;
-	pp_trial_not_proven(trial, id, "kvm-missing", "%s", error.text);
+	pp_trial_not_proven(trial, id, "no-kvm", "%s", error.text);
 	return false;
 }
 

@@ -86,7 +86,7 @@ static const char *refusal_finding(enum pp_vfio_stage stage, int code)
 	case PP_VFIO_CONTAINER:
 	case PP_VFIO_IOMMU:
 		/* -EPERM without interrupt remapping; -EINVAL where firmware wants a 1:1 mapping */
-		return code == -EPERM ? "interrupt-remapping" : "reserved-direct";
+		return code == -EPERM ? "no-interrupt-remapping" : "reserved-direct";
 	default:
 		return NULL;
 	}
@@ -170,7 +170,7 @@ static void prove_hot_reset(struct pp_trial *trial)
 	}
 	for (size_t i = 0; i < count; i++)
 		if (list[i].group != trial->device->group) {
-			pp_trial_not_proven(trial, "hot-reset", "reset-crosses-groups",
+			pp_trial_not_proven(trial, "hot-reset", "reset-shared-bus",
 				"a hot reset would take %zu functions along, %s of group %d among "
 				"them",
 				count, pp_address_text(&list[i].address, text), list[i].group);
