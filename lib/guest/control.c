@@ -10,7 +10,7 @@
 #include <signal.h>
 #include <sys/pidfd.h>
 
-#define MONITOR_MS 10000
+#define MONITOR_MS 60000
 /* After the deadline to end and the one after being killed, devices have time to go back. */
 #define RELEASE_MS 300000
 #define KILL_MS 30000

@@ -12,7 +12,7 @@
 /* QEMU answers when all of its memory is there, which with host devices means pinned (slowly: pages
  * are cleared), and each device was reset. Emulation inside emulation takes twenty times as long.
  */
-#define START_MS 60000
+#define START_MS 180000
 #define START_GIB_MS 10000
 #define START_DEVICE_MS 20000
 #define STOP_MS 30000

@@ -22,7 +22,7 @@
  * the lock must live until QEMU's pid is written down, or someone could think that there is no
  * QEMU. */
 #define OWN_FD_BASE 64
-#define MONITOR_MS 10000    /* an adopted QEMU answers within this, or is left to itself */
+#define MONITOR_MS 60000    /* an adopted QEMU answers within this, or is left to itself */
 #define KILL_MS 30000       /* what was killed is gone after this, or hangs in the kernel */
 #define MESSAGES_AT_ONCE 64 /* then others have their turn */
 #define LOG_TAIL 1200

@@ -10,7 +10,7 @@
 #include <sys/socket.h>
 #include <sys/wait.h>
 
-#define DEADLINE_MS 20000 /* of each answer */
+#define DEADLINE_MS 120000 /* of each answer */
 
 enum asked { VERSION, TARGET, KVM, MACHINES, TYPES, CPUS, OPTIONS, VFIO, PORT, MAX_CPU, N_ASKED };
 static const struct question {
