@@ -318,8 +318,8 @@ static int define(struct pp_context *context, const char *xml, size_t length,
 	return save_text(folder_fd, domain->name, text, text_length, old, ret_changed, error);
 }
 
-int pp_guest_define(struct pp_context *context, const char *xml, size_t length, const char *file,
-	char **ret_name, bool *ret_changed, struct pp_error *error)
+int pp_definition_store(struct pp_context *context, const char *xml, size_t length,
+	const char *file, char **ret_name, bool *ret_changed, struct pp_error *error)
 {
 	PP_CLEANUP(pp_domain_freep) struct pp_domain *domain = NULL;
 	int r = pp_domain_parse(xml, length, file, &domain, error);

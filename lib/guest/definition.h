@@ -38,6 +38,9 @@ int pp_definition_names(struct pp_context *context, struct pp_arena *arena, char
 int pp_definition_resolve(struct pp_context *context, struct pp_arena *arena, const char *word,
 	const char **ret_name, struct pp_error *error);
 
+/* Keeps a definition, as pp_guest_define. */
+int pp_definition_store(struct pp_context *context, const char *xml, size_t length,
+	const char *file, char **ret_name, bool *ret_changed, struct pp_error *error);
 /* Its definition goes; a run of it does not. */
 int pp_definition_remove(struct pp_context *context, const char *name, struct pp_error *error);
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What is shown of guests: lists, one guest's facts, its XML; and that a definition goes. */
+/* What is shown of guests: lists, one guest's facts, its XML; and that definitions come and go. */
 #include "base/parse.h"
 #include "lib/guest/guest.h"
 #include "lib/guest/tend.h"
@@ -228,6 +228,30 @@ int pp_guest_xml(struct pp_context *context, const char *name, bool inactive, ch
 	if (!xml)
 		return pp_error_oom(error);
 	*ret_xml = xml;
+	return 0;
+}
+
+int pp_guest_define(struct pp_context *context, const char *xml, size_t length, const char *file,
+	char **ret_name, bool *ret_changed, struct pp_error *error)
+{
+	PP_CLEANUP(pp_guest_freep) struct pp_guest *guest = NULL;
+	PP_FREE char *name = NULL;
+	bool changed = false;
+
+	int r = pp_guest_may_write(context, "define a guest", error);
+	if (r >= 0)
+		r = pp_definition_store(context, xml, length, file, &name, &changed, error);
+	if (r < 0)
+		return r;
+	/* That it is kept is what counts; its run is looked at for the note alone. */
+	if (changed && pp_guest_load_name(context, name, &guest, NULL) >= 0 &&
+		pp_guest_is_active(guest))
+		pp_context_note(context,
+			"guest %s: it runs; the new definition is that of its next start", name);
+	if (ret_name)
+		*ret_name = PP_TAKE(name);
+	if (ret_changed)
+		*ret_changed = changed;
 	return 0;
 }
 

@@ -102,6 +102,8 @@ static int make_plan(struct start *start, struct pp_error *error)
 	PP_CLEANUP(pp_findings_freep) struct pp_findings *findings = NULL;
 	struct pp_check_options options = {.act = true};
 
+	if (start->plan && !pp_domain_next_hostdev(start->domain, NULL))
+		return 0;
 	int r = pp_host_read(
 		start->context, start->plan ? PP_READ_CONFIG : PP_READ_ALL, &start->host, error);
 	if (r < 0 || start->plan)

@@ -380,6 +380,13 @@ static void set_deadline(struct supervisor *s, unsigned actions)
 		arm(s, KILL_MS);
 }
 
+static void finish(struct supervisor *s)
+{
+	unlinkat(s->folder_fd, PP_RECORD_QMP, 0);
+	unlinkat(s->folder_fd, PP_RECORD_VERBS, 0);
+	sd_event_exit(s->event, 0);
+}
+
 static void act(struct supervisor *s, unsigned actions)
 {
 	if (actions & PP_DO_SPAWN)
@@ -400,7 +407,7 @@ static void act(struct supervisor *s, unsigned actions)
 	if (actions & PP_DO_RELEASE)
 		release(s);
 	if (actions & PP_DO_FINISH)
-		sd_event_exit(s->event, 0);
+		finish(s);
 }
 
 /* Until nothing more has happened. */
