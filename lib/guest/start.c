@@ -7,6 +7,7 @@
 #include "lib/guest/prepare.h"
 #include "lib/guest/release.h"
 #include "lib/guest/tend.h"
+#include "lib/host/libvirt.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
@@ -262,6 +263,23 @@ static int run(struct start *start, bool *ret_changed, struct pp_error *error)
 	return r;
 }
 
+/* A definition that was taken over from libvirt: both would have its disks. */
+static int refuse_twin(const struct start *start, struct pp_error *error)
+{
+	int pid = pp_qemu_lives(start->context->tree, start->guest->name, "libvirt");
+
+	if (pid < 0)
+		return pp_error_oom(error);
+	if (pid == 0)
+		return 0;
+	pp_error_set(error, PP_STATUS_IN_USE, -EBUSY,
+		"libvirt runs a guest of the same name (%s, libvirt, running; process %d)",
+		start->guest->name, pid);
+	pp_error_id(error, "libvirt-runs-it");
+	pp_error_remedy(error, "virsh shutdown %s", start->guest->name);
+	return -EBUSY;
+}
+
 static int start_guest(struct start *start, bool *ret_changed, struct pp_error *error)
 {
 	int r = look_at_run(start, error);
@@ -272,7 +290,9 @@ static int start_guest(struct start *start, bool *ret_changed, struct pp_error *
 		r = take_lock(start, error);
 	if (r != 0)
 		return r < 0 ? r : 0;
-	r = make_plan(start, error);
+	r = refuse_twin(start, error);
+	if (r >= 0)
+		r = make_plan(start, error);
 	if (r >= 0)
 		r = make_launch(start, error);
 	return r < 0 ? r : run(start, ret_changed, error);
