@@ -152,6 +152,18 @@ class Looking(Case):
     def test_host(self):
         self.check("host-validate", "host-validate", "host-validate --quiet", "host-validate --json")
 
+    def test_a_dump_stands_for_its_machine(self):
+        for option in ([], ["--full"]):
+            dump = self.ends(self.root_run("host-dump", *option), OK).stdout
+            path = os.path.join(self.folder, "dump.host")
+            with open(path, "wb") as file:
+                file.write(dump)
+            for args in (["nodedev-list", "--long"], ["iommugroup-list", "--tree"], [], ["host-validate"],
+                    ["nodedev-check", "01:00.0", "--all"], ["nodedev-info", "03:00.0", "--full"]):
+                self.assertEqual(self.root_run(*args).stdout, self.run_program(["--root", path] + args).stdout, args)
+        self.assertIn(b"52:54:00:12:34:56", dump)
+        self.assertNotIn(b"52:54:00:12:34:56", self.root_run("host-dump").stdout)
+
     def test_folder_says_the_same_as_text(self):
         for args in (["nodedev-list", "--tree"], ["nodedev-list", "--long"], ["iommugroup-list", "--tree"], [],
                 ["nodedev-info", "nvme0n1", "--full"], ["nodedev-dumpxml", "01:00.0"], ["host-validate"]):
