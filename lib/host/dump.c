@@ -200,34 +200,53 @@ static int add_folder(struct pp_dump *dump, const char *path)
 	return 0;
 }
 
-/* /proc/1432/fd/12 -> /dev/dri/card0, of those that were looked at more closely; sockets that carry
- * a connection. */
+/* Does a node lie on PCI, or is it a group of VFIO? NVIDIA's nodes are in no class. */
+static bool is_hardware(struct pp_dump *dump, const struct pp_tree_stat *stat)
+{
+	char path[PP_PATH_MAX];
+	char *real;
+	pp_path(path, sizeof(path), "/sys/dev/%s/%u:%u", stat->type == 'b' ? "block" : "char",
+		stat->major, stat->minor);
+	if (pp_tree_real(dump->tree, dump->arena, path, &real) < 0)
+		return stat->type == 'c' && stat->major == 195;
+	return pp_text_starts(real, "/sys/devices/pci") ||
+	       pp_text_starts(real, "/sys/devices/virtual/vfio/") || strstr(real, "/0000:");
+}
+
+/* "socket:[123]" of a connection that is there now. */
+static bool is_connection(struct pp_dump *dump, const char *target)
+{
+	static const char *const files[] = {"/proc/net/tcp", "/proc/net/tcp6"};
+	const char *inode = target + strlen("socket:[");
+	for (size_t i = 0; i < PP_COUNT(files); i++) {
+		char *tcp, *word = pp_arena_printf(
+				   dump->arena, " %.*s ", (int)strcspn(inode, "]"), inode);
+		size_t length;
+		if (word && pp_tree_read(dump->tree, dump->arena, files[i], &tcp, &length) == 0 &&
+			strstr(tcp, word))
+			return true;
+	}
+	return false;
+}
+
+/* /proc/1432/fd/12 -> /dev/dri/card0, of those that were looked at more closely; and sockets. */
 static int add_descriptor(struct pp_dump *dump, const struct question *question)
 {
-	char *target, *tcp = NULL;
-	size_t length;
+	char *target;
 	struct pp_tree_stat stat;
 	int r = pp_tree_link(dump->tree, dump->arena, question->path, &target);
 	if (r < 0)
 		return r == -ENOMEM ? r : 0;
-	if (question->access == PP_TREE_STAT && pp_text_starts(target, "/dev/") &&
-		pp_tree_stat(dump->tree, question->path, &stat) == 0) {
-		struct pp_dump_entry *entry = add_entry(dump, target, PP_DUMP_NODE);
-		if (!entry)
-			return -ENOMEM;
-		entry->stat = stat;
+	if (!dump->anonymize && pp_text_starts(target, "socket:[") && is_connection(dump, target))
 		return add_link(dump, question->path, target);
-	}
-	if (dump->anonymize || !pp_text_starts(target, "socket:["))
+	if (question->access != PP_TREE_STAT || !pp_text_starts(target, "/dev/") ||
+		pp_tree_stat(dump->tree, question->path, &stat) < 0 || !is_hardware(dump, &stat))
 		return 0;
-	static const char *const files[] = {"/proc/net/tcp", "/proc/net/tcp6"};
-	char *inode =
-		pp_arena_printf(dump->arena, " %.*s ", (int)strcspn(target + 8, "]"), target + 8);
-	for (size_t i = 0; inode && i < PP_COUNT(files); i++)
-		if (pp_tree_read(dump->tree, dump->arena, files[i], &tcp, &length) == 0 &&
-			strstr(tcp, inode))
-			return add_link(dump, question->path, target);
-	return inode ? 0 : -ENOMEM;
+	struct pp_dump_entry *entry = add_entry(dump, target, PP_DUMP_NODE);
+	if (!entry)
+		return -ENOMEM;
+	entry->stat = stat;
+	return add_link(dump, question->path, target);
 }
 
 static int answer(struct pp_dump *dump, const struct question *question)

@@ -18,7 +18,7 @@ int pp_uses_read_volumes(
 	struct pp_reader *reader); /* use_volume.c: LVM, MD, LUKS, ZFS, btrfs, boot */
 int pp_uses_read_nets(
 	struct pp_reader *reader); /* use_net.c: routes, addresses, bridges; sessions */
-int pp_uses_read_files(struct pp_reader *reader);    /* use_file.c: open nodes of /dev, VFIO */
+int pp_uses_read_files(struct pp_reader *reader);  /* use_file.c: open nodes of /dev, VFIO */
 int pp_uses_read_guests(struct pp_reader *reader); /* use_guest.c: libvirt's that run */
 /* Makes the use by a process that of the guest which it runs, if it does. */
 int pp_use_name_guest(struct pp_reader *reader, const char *process, struct pp_use *use);
