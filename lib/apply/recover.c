@@ -95,13 +95,75 @@ static enum fate fate_now(const struct recovery *recovery, const struct pp_journ
 	return fate;
 }
 
+/* ---- the list
+ * ------------------------------------------------------------------------------------------ */
+
+static void put_devices(struct pp_buffer *text, const struct pp_plan *plan)
+{
+	const char *between = "";
+	for (size_t i = 0; i < plan->n_steps; i++) {
+		if (plan->steps[i].kind != PP_STEP_DRIVER)
+			continue;
+		pp_buffer_printf(text, "%s%s", between, plan->steps[i].subject);
+		between = ", ";
+	}
+}
+
+static size_t last_tried(const struct pp_journal *journal)
+{
+	for (size_t i = journal->plan->n_steps; i-- > 0;)
+		if (journal->tried[i])
+			return i + 1;
+	return 0;
+}
+
+static void put_text(struct pp_buffer *text, const struct pp_journal *journal, enum fate fate)
+{
+	const char *guest = pp_journal_guest(journal);
+	if (fate == FATE_ASIDE) {
+		pp_buffer_printf(text, "the journal %s cannot be read", journal->name);
+		return;
+	}
+	if (fate == FATE_LEAVE) {
+		pp_buffer_printf(text, "the journal %s is of another version of pcipass (%u)",
+			journal->name, journal->version);
+		return;
+	}
+	if (fate == FATE_UNDO && journal->applied) {
+		pp_buffer_printf(text, "guest %s is gone and has not given back ", guest);
+		put_devices(text, journal->plan);
+		return;
+	}
+	pp_buffer_printf(text, "%s of ", journal->plan->verb);
+	put_devices(text, journal->plan);
+	if (journal->applied)
+		pp_buffer_puts(text, " was interrupted after its last step");
+	else if (last_tried(journal) == 0)
+		pp_buffer_puts(text, " was interrupted before its first step");
+	else
+		pp_buffer_printf(text, " was interrupted at step %zu of %zu", last_tried(journal),
+			journal->plan->n_steps);
+}
+
+static void tell(struct recovery *recovery, const struct pp_journal *journal, enum fate fate)
+{
+	PP_BUFFER struct pp_buffer text = PP_BUFFER_INIT;
+	put_text(&text, journal, fate);
+	recovery->changed = true;
+	pp_effects_say(recovery->effects, PP_EVENT_NOTE, "%s: %s", pp_buffer_text(&text),
+		fate == FATE_FORGET ? "it is complete now"
+		: journal->applied  ? "given back now"
+				    : "everything is as it was before");
+}
+
 /* Under the locks of its devices and its own; it may have changed since it was listed. */
 static int act(struct recovery *recovery, struct pp_journal *journal, struct pp_locks *locks,
 	struct pp_error *error)
 {
 	struct pp_effects *effects = recovery->effects;
+	enum fate fate = fate_now(recovery, journal);
 	int r = 0;
-	switch (fate_now(recovery, journal)) {
+	switch (fate) {
 	case FATE_KEEP:
 	case FATE_LEAVE:
 	case FATE_ASIDE:
@@ -121,7 +183,11 @@ static int act(struct recovery *recovery, struct pp_journal *journal, struct pp_
 	if (r < 0)
 		return r;
 	r = pp_journal_end(effects, journal);
-	return r < 0 ? pp_error_errno(error, r, "removing the journal %s", journal->name) : 0;
+	if (r < 0)
+		return pp_error_errno(error, r, "removing the journal %s", journal->name);
+	if (!recovery->owner && fate != FATE_END)
+		tell(recovery, journal, fate);
+	return 0;
 }
 
 static int lock_and_act(
@@ -164,6 +230,7 @@ static int recover_one(
 		pp_effects_say(effects, PP_EVENT_NOTE,
 			"the journal %s cannot be read; it was set aside as bad-%s", journal->name,
 			journal->name);
+		recovery->changed = true;
 		return 0;
 	default:
 		break;
@@ -242,54 +309,7 @@ int pp_journal_release(struct pp_context *context, const char *owner,
 }
 
 /* ---- the list
- * ------------------------------------------------------------------------------------------ */
-
-static void put_devices(struct pp_buffer *text, const struct pp_plan *plan)
-{
-	const char *between = "";
-	for (size_t i = 0; i < plan->n_steps; i++) {
-		if (plan->steps[i].kind != PP_STEP_DRIVER)
-			continue;
-		pp_buffer_printf(text, "%s%s", between, plan->steps[i].subject);
-		between = ", ";
-	}
-}
-
-static size_t last_tried(const struct pp_journal *journal)
-{
-	for (size_t i = journal->plan->n_steps; i-- > 0;)
-		if (journal->tried[i])
-			return i + 1;
-	return 0;
-}
-
-static void put_text(struct pp_buffer *text, const struct pp_journal *journal, enum fate fate)
-{
-	const char *guest = pp_journal_guest(journal);
-	if (fate == FATE_ASIDE) {
-		pp_buffer_printf(text, "the journal %s cannot be read", journal->name);
-		return;
-	}
-	if (fate == FATE_LEAVE) {
-		pp_buffer_printf(text, "the journal %s is of another version of pcipass (%u)",
-			journal->name, journal->version);
-		return;
-	}
-	if (fate == FATE_UNDO && journal->applied) {
-		pp_buffer_printf(text, "guest %s is gone and has not given back ", guest);
-		put_devices(text, journal->plan);
-		return;
-	}
-	pp_buffer_printf(text, "%s of ", journal->plan->verb);
-	put_devices(text, journal->plan);
-	if (journal->applied)
-		pp_buffer_puts(text, " was interrupted after its last step");
-	else if (last_tried(journal) == 0)
-		pp_buffer_puts(text, " was interrupted before its first step");
-	else
-		pp_buffer_printf(text, " was interrupted at step %zu of %zu", last_tried(journal),
-			journal->plan->n_steps);
-}
+ * -------------------------------------------------------------------------------------- */
 
 static int list_add(struct pp_unfinished_list *list, struct pp_unfinished *items,
 	const struct pp_journal *journal, enum fate fate)
