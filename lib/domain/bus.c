@@ -118,12 +118,14 @@ static int grow(struct pp_bus_set *set, unsigned bus, unsigned needs, int line)
 	while (set->n_buses <= bus) {
 		enum pp_bus_model model = missing_model(set, needs, port_added);
 
-		if (model == PP_BUS_NONE || set->n_buses == PP_BUS_MAX)
+		if (set->n_buses == PP_BUS_MAX)
+			return pp_error_set(set->error, PP_STATUS_FAILED, -ENOSPC,
+				"%s:%d: the guest has 256 PCI buses already, and none has room for "
+				"this %s",
+				set->file, line, needs_name(needs));
+		if (model == PP_BUS_NONE)
 			return pp_error_set(set->error, PP_STATUS_FAILED, -EINVAL,
-				"%s:%d: %s: no bus of the guest has room for this %s", set->file,
-				line,
-				set->n_buses == PP_BUS_MAX ? "the guest has 256 PCI buses already"
-							   : "a controller is missing",
+				"%s:%d: no bus of this guest has a place for a %s", set->file, line,
 				needs_name(needs));
 		port_added = model == PP_BUS_ROOT_PORT;
 		pp_bus_set_model(&set->buses[set->n_buses++], model);

@@ -107,6 +107,8 @@ static void read_attributes(
 			return;
 		}
 		attribute->name = full_name(reading, attributes[1], attributes[0]);
+		if (!attribute->name)
+			return; /* a stopped parser has freed what these point into */
 		attribute->value =
 			pp_arena_strndup(reading->arena, (const char *)attributes[3], length);
 		if (!attribute->value)
@@ -136,10 +138,10 @@ static void start_element(void *context, const xmlChar *name, const xmlChar *pre
 		fail_memory(reading);
 		return;
 	}
-	element->name = full_name(reading, prefix, name);
 	element->text = "";
 	element->line = line_of(reading);
 	element->start = xmlByteConsumed(reading->parser);
+	element->name = full_name(reading, prefix, name);
 	if (!reading->failed)
 		read_attributes(reading, element, n_attributes, attributes);
 	if (reading->failed)

@@ -288,11 +288,15 @@ static int check_element(const struct checking *checking, const struct pp_elemen
 
 	if (r < 0 || has_word(rule->children, "#any"))
 		return r;
-	if (!has_word(rule->children, "#text") && !pp_element_is_blank(element->text))
+	if (!has_word(rule->children, "#text") && !pp_element_is_blank(element->text)) {
+		const char *text = element->text + strspn(element->text, " \t\r\n");
+		size_t length = strcspn(text, "\r\n");
+
 		return pp_error_set(checking->error, PP_STATUS_FAILED, -EINVAL,
-			"%s:%d: the text '%.40s' in <%s> is not understood by pcipass",
-			checking->file, element->line,
-			element->text + strspn(element->text, " \t\r\n"), element->name);
+			"%s:%d: the text '%.*s' in <%s> is not understood by pcipass",
+			checking->file, element->line, (int)(length < 40 ? length : 40), text,
+			element->name);
+	}
 	for (const struct pp_element *child = element->first; child; child = child->next) {
 		r = check_child(checking, element, child, rule);
 		if (r < 0)

@@ -97,15 +97,15 @@ const struct pp_rule pp_grammar_rules[] = {
 
 #define DISK "type device=disk|cdrom|floppy snapshot=internal|external|no|manual model=virtio"
 #define DISK_CHILDREN                                                                                      \
-	"target+:disk.target driver:disk.driver readonly:empty shareable:empty "         \
+	"target+:disk-target driver:disk-driver readonly:empty shareable:empty "         \
 	"serial:path wwn:path vendor:path product:path boot blockio backingStore:empty" ADDRESS " "
-	{"disk.file", DISK, DISK_CHILDREN "source:disk.source.file"},
-	{"disk.block", DISK, DISK_CHILDREN "source:disk.source.block"},
-	{"disk.source.file", "file! index startupPolicy=mandatory", "seclabel*"},
-	{"disk.source.block", "dev! index startupPolicy=mandatory", "seclabel*"},
-	{"disk.target", "dev! bus=virtio|sata|ide|scsi|usb|fdc removable" ON_OFF
+	{"disk.file", DISK, DISK_CHILDREN "source:disk-source.file"},
+	{"disk.block", DISK, DISK_CHILDREN "source:disk-source.block"},
+	{"disk-source.file", "file! index startupPolicy=mandatory", "seclabel*"},
+	{"disk-source.block", "dev! index startupPolicy=mandatory", "seclabel*"},
+	{"disk-target", "dev! bus=virtio|sata|ide|scsi|usb|fdc removable" ON_OFF
 		" rotation_rate", ""},
-	{"disk.driver", "name=qemu type=raw|qcow2|vmdk|vdi|vpc|vhdx|qed "
+	{"disk-driver", "name=qemu type=raw|qcow2|vmdk|vdi|vpc|vhdx|qed "
 		"cache=default|none|writethrough|writeback|directsync|unsafe "
 		"error_policy=stop|report|ignore|enospace rerror_policy=stop|report|ignore "
 		"io=threads|native|io_uring discard=unmap|ignore detect_zeroes=off|on|unmap queues", ""},
@@ -130,50 +130,50 @@ const struct pp_rule pp_grammar_rules[] = {
 	{"pci.target", "chassisNr chassis port busNr hotplug" ON_OFF, ""},
 	{"pcihole64", "unit", "#text"},
 
-	{"interface.user", "type", "mac model:interface.model link boot rom acpi"
+	{"interface.user", "type", "mac model:interface-model link boot rom acpi"
 		ADDRESS},
 	{"mac", "address! type=generated|static check" YES_NO, ""},
-	{"interface.model", "type!=virtio|virtio-net|e1000|e1000e|rtl8139|ne2k_pci|pcnet|i82551|i82557b|"
+	{"interface-model", "type!=virtio|virtio-net|e1000|e1000e|rtl8139|ne2k_pci|pcnet|i82551|i82557b|"
 		"i82559er|vmxnet3|igb", ""},
 	{"link", "state!=up", ""},
 
 	{"hostdev.pci", "mode=subsystem type managed" YES_NO,
-		"driver:hostdev.driver source+:hostdev.source boot rom acpi" ADDRESS},
-	{"hostdev.driver", "name=vfio model", ""},
-	{"hostdev.source", "", "address+:hostdev.address"},
-	{"hostdev.address", "type=pci domain bus! slot! function!", ""},
+		"driver:hostdev-driver source+:hostdev-source boot rom acpi" ADDRESS},
+	{"hostdev-driver", "name=vfio model", ""},
+	{"hostdev-source", "", "address+:hostdev-address"},
+	{"hostdev-address", "type=pci domain bus! slot! function!", ""},
 
-#define SERIAL "alias address?type target:serial.target "
+#define SERIAL "alias address?type target:serial-target "
 	{"serial.pty", "type tty", SERIAL "source:source.any"},
 	{"serial.file", "type", SERIAL "source+:source.file"},
 	{"serial.unix", "type", SERIAL "source+:source.unix"},
 	{"serial.dev", "type", SERIAL "source+:source.path"},
 	{"serial.pipe", "type", SERIAL "source+:source.path"},
 	{"serial.null", "type", SERIAL},
-	{"serial.target", "type=isa-serial|pci-serial|usb-serial port", "model:serial.model"},
-	{"serial.model", "name!=isa-serial|pci-serial|usb-serial", ""},
+	{"serial-target", "type=isa-serial|pci-serial|usb-serial port", "model:serial-model"},
+	{"serial-model", "name!=isa-serial|pci-serial|usb-serial", ""},
 	{"source.any", "path", ""},
 	{"source.path", "path!", ""},
 	{"source.file", "path! append" ON_OFF, "seclabel*"},
 	{"source.unix", "mode=bind|connect path!", "seclabel*"},
-#define CONSOLE "alias address?type target:console.target "
+#define CONSOLE "alias address?type target:console-target "
 	{"console.pty", "type tty", CONSOLE "source:source.any"},
 	{"console.file", "type", CONSOLE "source+:source.file"},
 	{"console.unix", "type", CONSOLE "source+:source.unix"},
 	{"console.null", "type", CONSOLE},
-	{"console.target", "type=serial|virtio port", ""},
-#define PARALLEL "alias address?type target:parallel.target "
+	{"console-target", "type=serial|virtio port", ""},
+#define PARALLEL "alias address?type target:parallel-target "
 	{"parallel.pty", "type tty", PARALLEL "source:source.any"},
 	{"parallel.file", "type", PARALLEL "source+:source.file"},
 	{"parallel.null", "type", PARALLEL},
-	{"parallel.target", "type=isa-parallel port", ""},
-#define CHANNEL "alias address?type target+:channel.target "
+	{"parallel-target", "type=isa-parallel port", ""},
+#define CHANNEL "alias address?type target+:channel-target "
 	{"channel.pty", "type", CHANNEL "source:source.any"},
 	{"channel.file", "type", CHANNEL "source+:source.file"},
 	{"channel.unix", "type", CHANNEL "source:source.channel"},
 	{"channel.null", "type", CHANNEL},
 	{"channel.spicevmc", "type", CHANNEL},
-	{"channel.target", "type!=virtio name state=connected|disconnected", ""},
+	{"channel-target", "type!=virtio name state=connected|disconnected", ""},
 	{"source.channel", "mode=bind|connect path", ""},
 
 	{"video", "", "model+:video.model" ADDRESS},
@@ -185,7 +185,7 @@ const struct pp_rule pp_grammar_rules[] = {
 		"sharePolicy=allow-exclusive|force-shared|ignore", "listen*?type alias"},
 	{"graphics.spice", "type port tlsPort autoport" YES_NO " listen keymap "
 		"defaultMode=any|insecure", "listen*?type image clipboard filetransfer mouse "
-		"streaming gl:graphics.gl alias"},
+		"streaming gl:graphics-gl alias"},
 	{"listen.address", "type address", ""},
 	{"listen.socket", "type socket!", ""},
 	{"listen.none", "type", ""},
@@ -194,7 +194,7 @@ const struct pp_rule pp_grammar_rules[] = {
 	{"filetransfer", "enable!" YES_NO, ""},
 	{"mouse", "mode!=server|client", ""},
 	{"streaming", "mode!=filter|all|off", ""},
-	{"graphics.gl", "enable!=no", ""},
+	{"graphics-gl", "enable!=no", ""},
 	{"input", "type!=tablet|mouse|keyboard bus=usb|ps2|virtio model=virtio", ADDRESS},
 	{"hub", "type!=usb", ADDRESS},
 	{"memballoon", "model!=virtio|none autodeflate" ON_OFF " freePageReporting" ON_OFF,
