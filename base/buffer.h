@@ -15,7 +15,10 @@ struct pp_buffer {
 	int failed; /* 0 or -ENOMEM */
 };
 
-#define PP_BUFFER_INIT {0}
+#define PP_BUFFER_INIT                                                                             \
+	{                                                                                          \
+		0                                                                                  \
+	}
 void pp_buffer_done(struct pp_buffer *buffer);
 #define PP_BUFFER PP_CLEANUP(pp_buffer_done)
 

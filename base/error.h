@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Setting and wrapping a struct pp_error. Every function takes a NULL error and then only returns. */
+/* Setting and wrapping a struct pp_error. Every function takes a NULL error and then only returns.
+ */
 #ifndef BASE_ERROR_H
 #define BASE_ERROR_H
 

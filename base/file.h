@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Files by descriptor: whole reads with a bound, whole writes, atomic replacement. O_CLOEXEC everywhere. */
+/* Files by descriptor: whole reads with a bound, whole writes, atomic replacement. O_CLOEXEC
+ * everywhere. */
 #ifndef BASE_FILE_H
 #define BASE_FILE_H
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* JSON values (json-c behind it): QMP, state and --json. A value is owned by one place; adding it to an
- * object or array gives it away. Setters take NULL values and texts (JSON null). */
+/* JSON values (json-c behind it): QMP, state and --json. A value is owned by one place; adding it
+ * to an object or array gives it away. Setters take NULL values and texts (JSON null). */
 #ifndef BASE_JSON_H
 #define BASE_JSON_H
 
@@ -45,7 +45,8 @@ int pp_json_each(const struct pp_json *object,
 	int (*each)(const char *key, const struct pp_json *value, void *data), void *data);
 
 /* Strict: the whole text is one value, at most 64 deep, valid UTF-8. */
-int pp_json_parse(const char *text, size_t length, struct pp_json **ret_value, struct pp_error *error);
+int pp_json_parse(
+	const char *text, size_t length, struct pp_json **ret_value, struct pp_error *error);
 /* Owned text; PRETTY with two blanks. Invalid UTF-8 in strings is replaced by U+FFFD. */
 char *pp_json_print(const struct pp_json *value, bool pretty);
 

@@ -19,9 +19,9 @@ struct pp_option {
 	size_t room;          /* how many there may be, with ALL */
 };
 
-/* Parses ARGV (without the verb): long options with "--name VALUE" or "--name=VALUE", letters, "--" ends
- * them; words may stand between. An unknown option is a usage error that names the nearest one.
- * The words, in order, are put into WORDS (room for argc pointers). */
+/* Parses ARGV (without the verb): long options with "--name VALUE" or "--name=VALUE", letters, "--"
+ * ends them; words may stand between. An unknown option is a usage error that names the nearest
+ * one. The words, in order, are put into WORDS (room for argc pointers). */
 int pp_options_parse(const struct pp_option *options, size_t n_options, int argc, char *const *argv,
 	const char **words, size_t *ret_n_words, struct pp_error *error);
 

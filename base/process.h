@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Processes: identity that survives reuse of a pid, children with deadlines, and the one way in which
- * a program is started (uid, groups, descriptors, limits). */
+/* Processes: identity that survives reuse of a pid, children with deadlines, and the one way in
+ * which a program is started (uid, groups, descriptors, limits). */
 #ifndef BASE_PROCESS_H
 #define BASE_PROCESS_H
 
@@ -21,9 +21,9 @@ bool pp_process_alive(const struct pp_process *process); /* a zombie is not aliv
 int pp_process_fd(const struct pp_process *process);
 int pp_process_name(pid_t pid, char *name, size_t size); /* comm */
 
-/* Runs WORK(data) in a child; its result (0..255 or -errno) comes back. A child that has not ended by
- * the deadline is left alone (it may be stuck in the kernel) and -ETIMEDOUT is returned with its pid
- * in *ret_pid (may be NULL). */
+/* Runs WORK(data) in a child; its result (0..255 or -errno) comes back. A child that has not ended
+ * by the deadline is left alone (it may be stuck in the kernel) and -ETIMEDOUT is returned with its
+ * pid in *ret_pid (may be NULL). */
 int pp_process_work(int (*work)(void *data), void *data, int deadline_ms, pid_t *ret_pid);
 
 /* Runs a program to its end and collects stdout and stderr together (at most 1 MiB).
@@ -44,12 +44,12 @@ struct pp_spawn {
 	gid_t gid;
 	const gid_t *groups;
 	size_t n_groups;
-	uint64_t memlock;  /* bytes, 0: as it is, UINT64_MAX: unlimited */
-	uint64_t nofile;   /* 0: as it is */
+	uint64_t memlock; /* bytes, 0: as it is, UINT64_MAX: unlimited */
+	uint64_t nofile;  /* 0: as it is */
 	bool new_session;
 	bool no_new_privs;
 	bool die_with_parent;
-	const char *chdir; /* NULL: "/" */
+	const char *chdir;           /* NULL: "/" */
 	int (*in_child)(void *data); /* last thing before exec; returns 0 or -errno */
 	void *data;
 };

@@ -1,17 +1,18 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* A tree: the files of a machine, read only. Either a directory (the live "/", or another root) or a
- * machine written down as text (tests/hosts/NAME.host), one file a line:
+/* A tree: the files of a machine, read only. Either a directory (the live "/", or another root) or
+ * a machine written down as text (tests/hosts/NAME.host), one file a line:
  *
  *   # comment
  *   /sys/bus/pci/devices/0000:00:1a.7 -> ../../../devices/pci0000:00/0000:00:1a.7
- *   /sys/devices/pci0000:00/0000:00:1a.7/vendor = 0x8086        (a newline is added to what is read)
- *   /sys/devices/pci0000:00/0000:00:1a.7/config : 86806c3a...   (bytes in hex)
- *   /proc/mounts = /dev/sda1 / ext4 rw 0 0\n/dev/...            (\n \t \\ \xNN are escapes)
- *   /dev/kvm % c 10 232 0660 0 109                              (node: type major minor mode uid gid)
+ *   /sys/devices/pci0000:00/0000:00:1a.7/vendor = 0x8086        (a newline is added to what is
+ * read) /sys/devices/pci0000:00/0000:00:1a.7/config : 86806c3a...   (bytes in hex) /proc/mounts =
+ * /dev/sda1 / ext4 rw 0 0\n/dev/...            (\n \t \\ \xNN are escapes) /dev/kvm % c 10 232 0660
+ * 0 109                              (node: type major minor mode uid gid)
  *   /sys/kernel/iommu_groups/                                   (an empty folder)
  *   /sys/firmware/acpi/tables/DMAR ! EACCES                     (an error that reading gives)
  *
- * Paths are absolute and follow links inside the tree (a link cannot leave it). Errors are -errno. */
+ * Paths are absolute and follow links inside the tree (a link cannot leave it). Errors are -errno.
+ */
 #ifndef BASE_TREE_H
 #define BASE_TREE_H
 
@@ -58,7 +59,8 @@ int pp_tree_u64(struct pp_tree *tree, const char *path, int base, uint64_t *ret_
 int pp_tree_int(struct pp_tree *tree, const char *path, int *ret_value);
 /* A link's target as it is written, and the last part of it ("ehci-pci" of driver). */
 int pp_tree_link(struct pp_tree *tree, struct pp_arena *arena, const char *path, char **ret_target);
-int pp_tree_link_name(struct pp_tree *tree, struct pp_arena *arena, const char *path, char **ret_name);
+int pp_tree_link_name(
+	struct pp_tree *tree, struct pp_arena *arena, const char *path, char **ret_name);
 /* The path with all links followed (relative to the tree's root). */
 int pp_tree_real(struct pp_tree *tree, struct pp_arena *arena, const char *path, char **ret_path);
 /* The names in a folder, without . and .., sorted by byte. */
@@ -73,8 +75,8 @@ struct pp_tree_stat {
 };
 int pp_tree_stat(struct pp_tree *tree, const char *path, struct pp_tree_stat *ret_stat);
 
-/* SEEN is told of every path that is asked for, before it is looked at: a machine is written down as text
- * by what was asked of it. NULL: nobody. */
+/* SEEN is told of every path that is asked for, before it is looked at: a machine is written down
+ * as text by what was asked of it. NULL: nobody. */
 enum pp_tree_access {
 	PP_TREE_READ,
 	PP_TREE_LINK,

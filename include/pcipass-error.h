@@ -19,10 +19,10 @@ enum pp_status {
 
 struct pp_error {
 	enum pp_status status;
-	int code;           /* positive errno, 0 where none applies */
-	char id[48];        /* finding id ("group-not-viable"), "" where none applies */
-	char text[1536];    /* what was tried, on what, why it failed; one or more lines */
-	char remedy[512];   /* what to do; "" where the text says it */
+	int code;         /* positive errno, 0 where none applies */
+	char id[48];      /* finding id ("group-not-viable"), "" where none applies */
+	char text[1536];  /* what was tried, on what, why it failed; one or more lines */
+	char remedy[512]; /* what to do; "" where the text says it */
 };
 
 #ifdef __cplusplus

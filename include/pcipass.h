@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* pcipass: PCI devices of a Linux host, given to KVM guests and taken back.
  *
- * The road: pp_host_read (facts) -> pp_check_* (findings) -> pp_plan_* (steps) -> pp_apply (the only
- * writer), and pp_guest_* for guests. Functions return 0 or positive on success and -errno on failure;
- * a struct pp_error, which may be NULL, says what was tried, on what, why it failed and what to do.
- * Structs are only read by callers; pointers in them live as long as the struct that they came in. */
+ * The road: pp_host_read (facts) -> pp_check_* (findings) -> pp_plan_* (steps) -> pp_apply (the
+ * only writer), and pp_guest_* for guests. Functions return 0 or positive on success and -errno on
+ * failure; a struct pp_error, which may be NULL, says what was tried, on what, why it failed and
+ * what to do. Structs are only read by callers; pointers in them live as long as the struct that
+ * they came in. */
 #ifndef PCIPASS_H
 #define PCIPASS_H
 
@@ -23,8 +24,8 @@ extern "C" {
 /* Where a machine's facts are read and its state is kept. */
 struct pp_context;
 
-/* ROOT: NULL for this machine; a directory with sys, proc, dev, etc, run, boot in it (there the kernel's
- * side of writes is played by a model); or a machine as text (read only). */
+/* ROOT: NULL for this machine; a directory with sys, proc, dev, etc, run, boot in it (there the
+ * kernel's side of writes is played by a model); or a machine as text (read only). */
 int pp_context_open(const char *root, struct pp_context **ret_context, struct pp_error *error);
 void pp_context_close(struct pp_context *context);
 bool pp_context_is_live(const struct pp_context *context); /* this machine, not another root */
@@ -33,11 +34,12 @@ enum pp_event_kind { PP_EVENT_STEP, PP_EVENT_DONE, PP_EVENT_WAIT, PP_EVENT_UNDO,
 /* What is happening, for people who wait. */
 typedef void pp_progress(enum pp_event_kind kind, const char *text, void *data);
 
-/* Who is told of what happens beside a verb's own work: a guest whose supervisor was killed is adopted,
- * devices of a guest that is gone are given back. NULL (the start): nobody. */
+/* Who is told of what happens beside a verb's own work: a guest whose supervisor was killed is
+ * adopted, devices of a guest that is gone are given back. NULL (the start): nobody. */
 void pp_context_notices(struct pp_context *context, pp_progress *progress, void *data);
 
-/* ---- host facts (lib/host) -------------------------------------------------------------------- */
+/* ---- host facts (lib/host) --------------------------------------------------------------------
+ */
 
 struct pp_address {
 	uint32_t domain;
@@ -53,7 +55,8 @@ enum pp_bar_flags {
 	PP_BAR_IO = 1,
 	PP_BAR_64BIT = 2,
 	PP_BAR_PREFETCH = 4,
-	PP_BAR_DISABLED = 8, /* the kernel gave it no address though it has a size, or none at all */
+	PP_BAR_DISABLED =
+		8, /* the kernel gave it no address though it has a size, or none at all */
 };
 struct pp_bar {
 	uint64_t start; /* host physical address */
@@ -63,10 +66,10 @@ struct pp_bar {
 
 enum pp_device_flags {
 	PP_DEVICE_BOOT_VGA = 1 << 0,
-	PP_DEVICE_HAS_ROM = 1 << 1,     /* a rom file is there */
-	PP_DEVICE_VANISHED = 1 << 2,    /* went away while it was read */
-	PP_DEVICE_CONFIG_DEAD = 1 << 3, /* config space is all ones */
-	PP_DEVICE_CONFIG_SHORT = 1 << 4,/* shorter than its header (64 bytes; 256 for root) */
+	PP_DEVICE_HAS_ROM = 1 << 1,      /* a rom file is there */
+	PP_DEVICE_VANISHED = 1 << 2,     /* went away while it was read */
+	PP_DEVICE_CONFIG_DEAD = 1 << 3,  /* config space is all ones */
+	PP_DEVICE_CONFIG_SHORT = 1 << 4, /* shorter than its header (64 bytes; 256 for root) */
 	PP_DEVICE_CONFIG_UNREAD = 1 << 5,
 	PP_DEVICE_REMOVABLE = 1 << 6,
 };
@@ -80,22 +83,24 @@ enum pp_header {
 
 /* What config space says (lib/host/config.c); offsets are 0 where a capability is missing. */
 struct pp_capabilities {
-	bool read;               /* false: only 64 bytes or nothing could be read */
-	uint16_t express;        /* offset of the PCI Express capability */
-	uint8_t express_type;    /* 0 endpoint, 4 root port, 5 upstream, 6 downstream, 7 to PCI, 9 RCiEP ... */
-	bool flr;                /* DevCap bit 28 */
-	bool af_flr;             /* Advanced Features FLR */
-	uint16_t pm;             /* power management */
+	bool read;            /* false: only 64 bytes or nothing could be read */
+	uint16_t express;     /* offset of the PCI Express capability */
+	uint8_t express_type; /* 0 endpoint, 4 root port, 5 upstream, 6 downstream, 7 to PCI, 9
+				 RCiEP ... */
+	bool flr;             /* DevCap bit 28 */
+	bool af_flr;          /* Advanced Features FLR */
+	uint16_t pm;          /* power management */
 	bool pm_no_soft_reset;
 	uint16_t msi, msix;
 	unsigned msix_vectors;
 	uint16_t acs;
 	uint16_t acs_cap, acs_control;
 	uint16_t aer, sriov, ari, rebar, dsn;
-	uint64_t serial;         /* Device Serial Number, 0 if none */
-	unsigned link_cap_speed, link_cap_width, link_port; /* speed code 1.. = 2.5 5 8 16 32 64 GT/s */
+	uint64_t serial; /* Device Serial Number, 0 if none */
+	unsigned link_cap_speed, link_cap_width,
+		link_port; /* speed code 1.. = 2.5 5 8 16 32 64 GT/s */
 	unsigned link_speed, link_width;
-	bool link;               /* has a link (not RCiEP, RCEC) and it could be read */
+	bool link; /* has a link (not RCiEP, RCEC) and it could be read */
 	uint8_t interrupt_pin;
 	uint8_t secondary, subordinate; /* bridges */
 };
@@ -106,51 +111,53 @@ struct pp_rebar {
 	unsigned current; /* the n of its size now */
 };
 struct pp_health {
-	unsigned irq;                /* its line interrupt, 0: none */
-	bool messages;               /* it is driven by messages (MSI, MSI-X) now, not by its line */
+	unsigned irq;  /* its line interrupt, 0: none */
+	bool messages; /* it is driven by messages (MSI, MSI-X) now, not by its line */
 	uint64_t aer_fatal, aer_nonfatal; /* errors counted since it was found */
-	const char *aer;             /* the lines that counted, NULL: none */
-	const char *runtime_status;  /* "active", "suspended"; NULL: not said */
-	int d3cold_allowed;          /* 1, 0, -1 not said */
-	bool rom_shadow;             /* what is read as its ROM is the firmware's copy in memory */
-	bool vgpu;                   /* a virtual GPU of NVIDIA's driver */
-	const char *framebuffer;     /* the host's framebuffer in one of its BARs: "vesafb"; NULL: none */
+	const char *aer;                  /* the lines that counted, NULL: none */
+	const char *runtime_status;       /* "active", "suspended"; NULL: not said */
+	int d3cold_allowed;               /* 1, 0, -1 not said */
+	bool rom_shadow; /* what is read as its ROM is the firmware's copy in memory */
+	bool vgpu;       /* a virtual GPU of NVIDIA's driver */
+	const char
+		*framebuffer; /* the host's framebuffer in one of its BARs: "vesafb"; NULL: none */
 	const char *framebuffer_line; /* of /proc/iomem */
-	const char *net;             /* its first network interface */
-	int carrier;                 /* of that: 1, 0, -1 not said */
-	struct pp_bar vf_bars[6];    /* room for all virtual functions that it could have */
+	const char *net;              /* its first network interface */
+	int carrier;                  /* of that: 1, 0, -1 not said */
+	struct pp_bar vf_bars[6];     /* room for all virtual functions that it could have */
 	struct pp_rebar rebars[6];
 };
 
 struct pp_device {
 	struct pp_address address;
-	const char *name;          /* "0000:00:1a.7" */
-	const char *path;          /* "/sys/devices/pci0000:00/0000:00:1a.7" */
+	const char *name; /* "0000:00:1a.7" */
+	const char *path; /* "/sys/devices/pci0000:00/0000:00:1a.7" */
 	uint16_t vendor, product, subvendor, subproduct;
-	uint32_t class_code;       /* 0x0c0320 */
+	uint32_t class_code; /* 0x0c0320 */
 	uint8_t revision;
 	enum pp_header header;
 	bool multifunction;
-	unsigned flags;            /* enum pp_device_flags */
-	const char *driver;        /* NULL: none */
+	unsigned flags;              /* enum pp_device_flags */
+	const char *driver;          /* NULL: none */
 	const char *driver_override; /* NULL: none */
 	const char *modalias;
-	int group;                 /* IOMMU group, -1: none */
-	int numa_node;             /* -1: none or not said */
+	int group;                      /* IOMMU group, -1: none */
+	int numa_node;                  /* -1: none or not said */
 	const struct pp_device *parent; /* the bridge above, NULL on a root bus */
-	const char *vendor_name, *product_name, *subsystem_name, *class_name; /* pci.ids; NULL: unknown */
+	const char *vendor_name, *product_name, *subsystem_name,
+		*class_name;       /* pci.ids; NULL: unknown */
 	const char *reset_methods; /* "flr bus", "" none, NULL: the file is not there */
 	const char *power_state;   /* "D0", NULL: not said */
 	struct pp_bar bars[6];
 	struct pp_bar rom;
 	unsigned sriov_total, sriov_count;
-	const struct pp_device *physical_function; /* of a VF */
+	const struct pp_device *physical_function;  /* of a VF */
 	const struct pp_device **virtual_functions; /* of a PF, in order */
 	size_t n_virtual_functions;
 	struct pp_capabilities capabilities; /* with PP_READ_CONFIG */
-	const char *vfio_module;             /* the best that the kernel's aliases name: "vfio_pci" or a
-	                                      * variant; NULL: none said (with PP_READ_PLATFORM) */
-	const struct pp_health *health;      /* with PP_READ_CHECKS, else NULL */
+	const char *vfio_module;        /* the best that the kernel's aliases name: "vfio_pci" or a
+					 * variant; NULL: none said (with PP_READ_PLATFORM) */
+	const struct pp_health *health; /* with PP_READ_CHECKS, else NULL */
 };
 
 struct pp_reserved_region {
@@ -159,7 +166,7 @@ struct pp_reserved_region {
 };
 struct pp_group {
 	int number;
-	const char *type; /* "DMA", "DMA-FQ", "identity", NULL: not said */
+	const char *type;                 /* "DMA", "DMA-FQ", "identity", NULL: not said */
 	const struct pp_device **devices; /* by address */
 	size_t n_devices;
 	const struct pp_reserved_region *regions;
@@ -168,8 +175,8 @@ struct pp_group {
 
 enum pp_vendor { PP_VENDOR_UNKNOWN, PP_VENDOR_INTEL, PP_VENDOR_AMD, PP_VENDOR_ARM };
 struct pp_iommu_unit {
-	const char *name;    /* "dmar0", "ivhd0" */
-	bool registers;      /* cap and ecap could be read (Intel) */
+	const char *name; /* "dmar0", "ivhd0" */
+	bool registers;   /* cap and ecap could be read (Intel) */
 	uint64_t cap, ecap;
 };
 /* Memory that the firmware wants mapped one to one for devices (RMRR of DMAR, IVMD of IVRS). */
@@ -179,37 +186,37 @@ struct pp_firmware_region {
 	size_t n_devices;
 };
 struct pp_iommu {
-	enum pp_vendor cpu;        /* from /proc/cpuinfo */
-	bool in_guest;             /* "hypervisor" among the CPU's flags */
-	bool virtualization;       /* vmx or svm */
-	const char *table;         /* "DMAR", "IVRS", "IORT", NULL: none */
-	int table_error;           /* -errno where it is there but cannot be read or understood */
-	const char *table_fault;   /* what is wrong with its bytes, NULL: nothing */
-	bool table_intremap;       /* DMAR flags bit 0 */
-	unsigned table_width;      /* DMAR host address width, bits; 0 unknown */
+	enum pp_vendor cpu;      /* from /proc/cpuinfo */
+	bool in_guest;           /* "hypervisor" among the CPU's flags */
+	bool virtualization;     /* vmx or svm */
+	const char *table;       /* "DMAR", "IVRS", "IORT", NULL: none */
+	int table_error;         /* -errno where it is there but cannot be read or understood */
+	const char *table_fault; /* what is wrong with its bytes, NULL: nothing */
+	bool table_intremap;     /* DMAR flags bit 0 */
+	unsigned table_width;    /* DMAR host address width, bits; 0 unknown */
 	const struct pp_firmware_region *regions;
 	size_t n_regions;
 	const struct pp_iommu_unit *units; /* /sys/class/iommu */
 	size_t n_units;
-	unsigned address_width;    /* smallest guest address width of the units in bits, 0 unknown */
-	int interrupt_remapping;   /* 1 on, 0 off, -1 not known */
+	unsigned address_width;  /* smallest guest address width of the units in bits, 0 unknown */
+	int interrupt_remapping; /* 1 on, 0 off, -1 not known */
 };
 
 struct pp_kernel {
 	const char *release;
 	const char *command_line;
-	const char *config;         /* path of its configuration or NULL */
-	const char *lockdown;       /* "none", "integrity", "confidentiality", NULL */
-	bool vfio_pci_available;    /* loaded, built in, or a module of this kernel */
+	const char *config;      /* path of its configuration or NULL */
+	const char *lockdown;    /* "none", "integrity", "confidentiality", NULL */
+	bool vfio_pci_available; /* loaded, built in, or a module of this kernel */
 	bool vfio_pci_loaded;
-	bool vfio_node;             /* /dev/vfio/vfio */
-	bool iommufd_node;          /* /dev/iommu */
-	bool kvm_node;              /* /dev/kvm */
-	int unsafe_interrupts;      /* vfio_iommu_type1.allow_unsafe_interrupts: 1, 0, -1 not loaded */
-	int64_t dma_entry_limit;    /* -1 not loaded */
-	int denylist_disabled;      /* vfio_pci.disable_denylist: 1, 0, -1 not loaded */
+	bool vfio_node;          /* /dev/vfio/vfio */
+	bool iommufd_node;       /* /dev/iommu */
+	bool kvm_node;           /* /dev/kvm */
+	int unsafe_interrupts;   /* vfio_iommu_type1.allow_unsafe_interrupts: 1, 0, -1 not loaded */
+	int64_t dma_entry_limit; /* -1 not loaded */
+	int denylist_disabled;   /* vfio_pci.disable_denylist: 1, 0, -1 not loaded */
 	bool vfio_pci_builtin;
-	const char *security;       /* security modules, "lockdown,capability,apparmor"; NULL: not said */
+	const char *security; /* security modules, "lockdown,capability,apparmor"; NULL: not said */
 };
 struct pp_node_memory {
 	int node;
@@ -218,7 +225,7 @@ struct pp_node_memory {
 struct pp_memory {
 	uint64_t total, available; /* bytes */
 	uint64_t hugepage_size, hugepages_total, hugepages_free;
-	uint64_t zfs_cache;     /* held by ZFS, given back slowly; 0: none */
+	uint64_t zfs_cache;                 /* held by ZFS, given back slowly; 0: none */
 	const struct pp_node_memory *nodes; /* by NUMA node */
 	size_t n_nodes;
 };
@@ -229,33 +236,49 @@ struct pp_caller {
 	bool may_write;        /* to the drivers' files of the PCI bus */
 	bool may_raise;        /* limits of resources (CAP_SYS_RESOURCE) */
 	uint64_t memlock;      /* bytes that a process of the caller may lock; UINT64_MAX: any */
-	uint64_t memory_limit; /* bytes left below the limit of the caller's control group; UINT64_MAX: none */
+	uint64_t memory_limit; /* bytes left below the limit of the caller's control group;
+				  UINT64_MAX: none */
 	const char *memory_limit_file;
 };
 
-/* What people and other tools have set on this host that concerns passthrough: one line of a file each. */
+/* What people and other tools have set on this host that concerns passthrough: one line of a file
+ * each. */
 enum pp_setting_kind {
-	PP_SETTING_PARAMETERS,  /* kernel parameters of a boot loader: name "grub", value the parameters */
-	PP_SETTING_OPTIONS,     /* of a module in modprobe.d: name "vfio_pci", value "ids=10de:1b80" */
-	PP_SETTING_LOAD,        /* a module to be loaded at boot: name; known: this kernel has it */
-	PP_SETTING_OVERRIDE,    /* driverctl's: name an address, value a driver */
-	PP_SETTING_GUEST,       /* a device of a guest that another tool runs: name the guest, value an
-	                         * address; autostart */
-	PP_SETTING_HOOK,        /* a script that libvirt runs: name what it calls ("virsh"), value the line */
-	PP_SETTING_PORT,        /* an interface that the network's settings name: name; known: it is there */
+	PP_SETTING_PARAMETERS, /* kernel parameters of a boot loader: name "grub", value the
+				  parameters */
+	PP_SETTING_OPTIONS,  /* of a module in modprobe.d: name "vfio_pci", value "ids=10de:1b80" */
+	PP_SETTING_LOAD,     /* a module to be loaded at boot: name; known: this kernel has it */
+	PP_SETTING_OVERRIDE, /* driverctl's: name an address, value a driver */
+	PP_SETTING_GUEST,    /* a device of a guest that another tool runs: name the guest, value an
+			      * address; autostart */
+	PP_SETTING_HOOK, /* a script that libvirt runs: name what it calls ("virsh"), value the line
+			  */
+	PP_SETTING_PORT, /* an interface that the network's settings name: name; known: it is there
+			  */
 };
 struct pp_setting {
 	enum pp_setting_kind kind;
 	const char *file;
 	unsigned line; /* 0: the file as a whole */
 	const char *name, *value;
-	const char *tool; /* "grub", "modprobe", "driverctl", "libvirt", "proxmox", "ifupdown" ... */
+	const char
+		*tool; /* "grub", "modprobe", "driverctl", "libvirt", "proxmox", "ifupdown" ... */
 	bool known, autostart;
 };
 
 enum pp_use_kind {
-	PP_USE_MOUNT, PP_USE_SWAP, PP_USE_HOLDER, PP_USE_ROUTE, PP_USE_ADDRESS, PP_USE_BRIDGE_PORT,
-	PP_USE_SESSION, PP_USE_DISPLAY, PP_USE_SOUND, PP_USE_INPUT, PP_USE_VFIO, PP_USE_GUEST,
+	PP_USE_MOUNT,
+	PP_USE_SWAP,
+	PP_USE_HOLDER,
+	PP_USE_ROUTE,
+	PP_USE_ADDRESS,
+	PP_USE_BRIDGE_PORT,
+	PP_USE_SESSION,
+	PP_USE_DISPLAY,
+	PP_USE_SOUND,
+	PP_USE_INPUT,
+	PP_USE_VFIO,
+	PP_USE_GUEST,
 	PP_USE_VIRTUAL_FUNCTIONS,
 };
 /* One way in which something uses a device. The words are for people. */
@@ -266,24 +289,24 @@ struct pp_use {
 	const char *text;     /* "nvme0n1p1 is mounted on /mnt" */
 	const char *evidence; /* "/proc/self/mountinfo: 36 1 259:1 / /mnt rw ..." */
 	bool blocking;        /* taking the device away would hurt */
-	const char *tool;     /* of a guest's: who runs it: "libvirt", "pcipass", "qemu"; else NULL */
-	const char *owner;    /* of a guest's: "win11, libvirt, running"; else NULL */
+	const char *tool;  /* of a guest's: who runs it: "libvirt", "pcipass", "qemu"; else NULL */
+	const char *owner; /* of a guest's: "win11, libvirt, running"; else NULL */
 };
 
 enum pp_read {
-	PP_READ_DEVICES = 0,        /* ids, class, driver, group, NUMA, tree: always */
-	PP_READ_CONFIG = 1 << 0,    /* config space, BARs, ROM, link, reset, SR-IOV */
-	PP_READ_NAMES = 1 << 1,     /* pci.ids */
-	PP_READ_GROUPS = 1 << 2,    /* groups with type and reserved regions */
-	PP_READ_PLATFORM = 1 << 3,  /* IOMMU, ACPI tables, kernel, modules, memory */
-	PP_READ_USES = 1 << 4,      /* who uses what */
-	PP_READ_CHECKS = 1 << 5,    /* health of devices, settings, kernel log: what only checks ask */
+	PP_READ_DEVICES = 0,       /* ids, class, driver, group, NUMA, tree: always */
+	PP_READ_CONFIG = 1 << 0,   /* config space, BARs, ROM, link, reset, SR-IOV */
+	PP_READ_NAMES = 1 << 1,    /* pci.ids */
+	PP_READ_GROUPS = 1 << 2,   /* groups with type and reserved regions */
+	PP_READ_PLATFORM = 1 << 3, /* IOMMU, ACPI tables, kernel, modules, memory */
+	PP_READ_USES = 1 << 4,     /* who uses what */
+	PP_READ_CHECKS = 1 << 5, /* health of devices, settings, kernel log: what only checks ask */
 	PP_READ_ALL = 0x3f,
 };
 
 /* One instant of a machine; immutable. */
 struct pp_host {
-	unsigned depth; /* enum pp_read, what was read */
+	unsigned depth;                  /* enum pp_read, what was read */
 	const struct pp_device *devices; /* by address */
 	size_t n_devices;
 	const struct pp_group *groups; /* by number */
@@ -296,29 +319,32 @@ struct pp_host {
 	size_t n_uses;
 	const struct pp_setting *settings; /* with PP_READ_CHECKS */
 	size_t n_settings;
-	const char *const *log;            /* lines of the kernel's log about PCI, IOMMU and VFIO */
+	const char *const *log; /* lines of the kernel's log about PCI, IOMMU and VFIO */
 	size_t n_log;
-	const char *known_bad;             /* the host's own list of known-bad devices; NULL: none */
+	const char *known_bad; /* the host's own list of known-bad devices; NULL: none */
 };
 
 int pp_host_read(struct pp_context *context, unsigned depth, struct pp_host **ret_host,
 	struct pp_error *error);
 void pp_host_free(struct pp_host *host);
-const struct pp_device *pp_host_device(const struct pp_host *host, const struct pp_address *address);
+const struct pp_device *pp_host_device(
+	const struct pp_host *host, const struct pp_address *address);
 const struct pp_group *pp_host_group(const struct pp_host *host, int number);
 /* Any way in which people write a device: 0000:00:1a.7, 00:1a.7, pci_0000_00_1a_7, 8086:3a6c,
  * pci_8086_3a6c, eth0, nvme0n1, /dev/nvme0n1. Several that match are an error that lists them. */
 int pp_device_find(struct pp_context *context, const struct pp_host *host, const char *name,
 	const struct pp_device **ret_device, struct pp_error *error);
-/* The facts of this machine, and what virsh shows of it, as the text of a .host file (base/tree.h): exactly
- * the files that lib/host reads. ANONYMIZE blanks serial numbers, MACs and the host's name, and leaves out
- * who is logged in. The caller frees. */
-int pp_host_dump(struct pp_context *context, bool anonymize, char **ret_text, struct pp_error *error);
+/* The facts of this machine, and what virsh shows of it, as the text of a .host file (base/tree.h):
+ * exactly the files that lib/host reads. ANONYMIZE blanks serial numbers, MACs and the host's name,
+ * and leaves out who is logged in. The caller frees. */
+int pp_host_dump(
+	struct pp_context *context, bool anonymize, char **ret_text, struct pp_error *error);
 const char *pp_bar_kind(const struct pp_bar *bar); /* "mem64 pref", "mem32", "io" */
 
 struct pp_findings;
 
-/* ---- guests that libvirt runs (lib/host/libvirt.c) ----------------------------------------------- */
+/* ---- guests that libvirt runs (lib/host/libvirt.c)
+ * ----------------------------------------------- */
 
 struct pp_libvirt_device {
 	struct pp_address address;
@@ -341,20 +367,22 @@ struct pp_libvirt_list {
 	struct pp_arena *arena;
 };
 /* By files and processes; libvirt is not asked. */
-int pp_libvirt_list(struct pp_context *context, struct pp_libvirt_list **ret_list,
-	struct pp_error *error);
+int pp_libvirt_list(
+	struct pp_context *context, struct pp_libvirt_list **ret_list, struct pp_error *error);
 void pp_libvirt_list_free(struct pp_libvirt_list *list);
 /* NULL where it has none of this name or uuid; of several the one that runs. */
-const struct pp_libvirt_guest *pp_libvirt_find(const struct pp_libvirt_list *list, const char *name);
+const struct pp_libvirt_guest *pp_libvirt_find(
+	const struct pp_libvirt_list *list, const char *name);
 
 /* What libvirt's hook is called for, as libvirt calls it: "prepare" "begin" checks the devices of a
- * guest and takes them (FAIL: an error that has it all), "release" "end" gives them back. Nothing is
- * done for any other operation. XML: the guest's, as it comes. (lib/libvirt) */
+ * guest and takes them (FAIL: an error that has it all), "release" "end" gives them back. Nothing
+ * is done for any other operation. XML: the guest's, as it comes. (lib/libvirt) */
 int pp_libvirt_hook(struct pp_context *context, const char *guest, const char *operation,
 	const char *phase, const char *xml, size_t length, pp_progress *progress, void *data,
 	struct pp_findings **ret_findings, struct pp_error *error);
 
-/* The guest of this name or uuid, in a list that is the caller's; -ENOENT without an error's text. */
+/* The guest of this name or uuid, in a list that is the caller's; -ENOENT without an error's text.
+ */
 int pp_libvirt_guest_find(struct pp_context *context, const char *name,
 	struct pp_libvirt_list **ret_list, const struct pp_libvirt_guest **ret_guest,
 	struct pp_error *error);
@@ -363,16 +391,18 @@ int pp_libvirt_xml(struct pp_context *context, const struct pp_libvirt_guest *gu
 	char **ret_xml, size_t *ret_length, struct pp_error *error);
 struct pp_host;
 struct pp_check_options;
-/* All checks for one of its guests; -ENOENT without an error's text where it has none of this name. */
+/* All checks for one of its guests; -ENOENT without an error's text where it has none of this name.
+ */
 int pp_libvirt_check(struct pp_context *context, const struct pp_host *host, const char *name,
 	const struct pp_check_options *options, struct pp_findings **ret_findings,
 	struct pp_error *error);
-/* The same for XML as libvirt writes it, that of a running guest too; FILE: what messages call it. */
+/* The same for XML as libvirt writes it, that of a running guest too; FILE: what messages call it.
+ */
 int pp_libvirt_check_xml(struct pp_context *context, const struct pp_host *host, const char *xml,
 	size_t length, const char *file, const struct pp_check_options *options, char **ret_name,
 	struct pp_findings **ret_findings, struct pp_error *error);
-/* Its definition as one that pcipass understands; *ret_lost: what it had to leave out, a line each, ""
- * where that is nothing. The caller frees both. */
+/* Its definition as one that pcipass understands; *ret_lost: what it had to leave out, a line each,
+ * "" where that is nothing. The caller frees both. */
 int pp_libvirt_takeover(struct pp_context *context, const char *name, char **ret_xml,
 	char **ret_lost, struct pp_error *error);
 
@@ -391,22 +421,24 @@ struct pp_libvirt_hook_info {
 int pp_libvirt_hook_info(
 	struct pp_context *context, struct pp_libvirt_hook_info *ret_info, struct pp_error *error);
 /* PROGRAM: the path of pcipass that the hook is to run. */
-int pp_libvirt_hook_enable(struct pp_context *context, const char *program, bool *ret_changed,
-	struct pp_error *error);
+int pp_libvirt_hook_enable(
+	struct pp_context *context, const char *program, bool *ret_changed, struct pp_error *error);
 int pp_libvirt_hook_disable(struct pp_context *context, bool *ret_changed, struct pp_error *error);
 
-/* ---- node devices as virsh shows them (lib/host/node.c, lib/domain/nodexml.c) ------------------- */
+/* ---- node devices as virsh shows them (lib/host/node.c, lib/domain/nodexml.c) -------------------
+ */
 
 struct pp_nodes;
 struct pp_node {
 	const char *name;   /* "pci_0000_00_1a_7", "block_sda_QEMU_HARDDISK_1" */
 	const char *parent; /* another name; NULL for computer */
 	const char *path;   /* /sys/devices/... */
-	const char *type;   /* "system", "pci", "usb_device", "usb", "net", "scsi_host", "storage" ... */
+	const char
+		*type; /* "system", "pci", "usb_device", "usb", "net", "scsi_host", "storage" ... */
 };
-/* All node devices, with what lists and trees show. What the XML shows as well (and --cap vpd asks for)
- * costs more, above all of slow hardware: DETAIL is the name of the node to read it of, "" for all,
- * NULL for none. A name that no node has is not an error here. */
+/* All node devices, with what lists and trees show. What the XML shows as well (and --cap vpd asks
+ * for) costs more, above all of slow hardware: DETAIL is the name of the node to read it of, "" for
+ * all, NULL for none. A name that no node has is not an error here. */
 int pp_nodes_read(struct pp_context *context, const char *detail, struct pp_nodes **ret_nodes,
 	struct pp_error *error);
 void pp_nodes_free(struct pp_nodes *nodes);
@@ -416,13 +448,15 @@ int pp_nodes_list(const struct pp_nodes *nodes, const char *caps, const struct p
 /* What --tree prints, without the empty line that virsh puts behind every output. */
 int pp_nodes_tree(const struct pp_nodes *nodes, char **ret_text, struct pp_error *error);
 /* "<device>" to "</device>\n", of a node read in detail. */
-int pp_node_xml(const struct pp_nodes *nodes, const char *name, char **ret_xml, struct pp_error *error);
+int pp_node_xml(
+	const struct pp_nodes *nodes, const char *name, char **ret_xml, struct pp_error *error);
 
-/* ---- checks (lib/check) -------------------------------------------------------------------------- */
+/* ---- checks (lib/check)
+ * -------------------------------------------------------------------------- */
 
 enum pp_severity { PP_PASS, PP_NOTE, PP_WARN, PP_FAIL };
 struct pp_finding {
-	const char *id;        /* "group-not-viable", never renamed */
+	const char *id; /* "group-not-viable", never renamed */
 	enum pp_severity severity;
 	enum pp_status status; /* what a verb that is stopped by it exits with */
 	const char *subject;   /* "host", "0000:00:1a.7", or a guest's name */
@@ -443,23 +477,25 @@ struct pp_check_options {
 	const char *const *force; /* names that --force-for gave, NULL-terminated; NULL: none */
 	const char *guest;        /* for which guest; NULL: none */
 	bool libvirt;             /* which is libvirt's */
-	bool act;                 /* the caller goes on to move them: what that needs is checked too */
+	bool act; /* the caller goes on to move them: what that needs is checked too */
 };
 /* One entry of the table that pcipass-checks(7) is made of. */
 struct pp_check;
 struct pp_check_info {
-	const char *id, *scope;   /* scope: "host", "device", "guest" */
-	const char *title;        /* what holds when it passes */
-	const char *reads;        /* the files that it looks at */
-	const char *rows;         /* "2 3": which of the catalogue of failures it sees beforehand */
+	const char *id, *scope; /* scope: "host", "device", "guest" */
+	const char *title;      /* what holds when it passes */
+	const char *reads;      /* the files that it looks at */
+	const char *rows;       /* "2 3": which of the catalogue of failures it sees beforehand */
 	const struct pp_check *check; /* inside */
 };
 const struct pp_check_info *pp_check_table(size_t *ret_count);
 
-int pp_check_host(const struct pp_host *host, struct pp_findings **ret_findings, struct pp_error *error);
+int pp_check_host(
+	const struct pp_host *host, struct pp_findings **ret_findings, struct pp_error *error);
 /* Everything about giving these devices away together. */
-int pp_check_devices(const struct pp_host *host, const struct pp_device *const *devices, size_t n_devices,
-	const struct pp_check_options *options, struct pp_findings **ret_findings, struct pp_error *error);
+int pp_check_devices(const struct pp_host *host, const struct pp_device *const *devices,
+	size_t n_devices, const struct pp_check_options *options, struct pp_findings **ret_findings,
+	struct pp_error *error);
 /* Whether the driver that it has now keeps its IOMMU group from a guest (no bridge does). */
 bool pp_device_holds_group(const struct pp_device *device);
 void pp_findings_free(struct pp_findings *findings);
@@ -478,16 +514,18 @@ struct pp_explanation {
 struct pp_explanations {
 	const struct pp_explanation *items; /* none: nothing in the text is known */
 	size_t n_items;
-	struct pp_findings *findings; /* what this host says to those checks now; NULL without HOST */
+	struct pp_findings
+		*findings; /* what this host says to those checks now; NULL without HOST */
 	struct pp_arena *arena;
 };
-/* TEXT may have many lines. HOST may be NULL; else it is read with PP_READ_ALL: its devices that the text
- * names are checked, or all where it names none. */
+/* TEXT may have many lines. HOST may be NULL; else it is read with PP_READ_ALL: its devices that
+ * the text names are checked, or all where it names none. */
 int pp_explain(const char *text, size_t length, const struct pp_host *host,
 	struct pp_explanations **ret_explanations, struct pp_error *error);
 void pp_explanations_free(struct pp_explanations *explanations);
 
-/* ---- plans (lib/plan) ------------------------------------------------------------------------------ */
+/* ---- plans (lib/plan)
+ * ------------------------------------------------------------------------------ */
 
 enum pp_step_kind {
 	PP_STEP_MODULE, /* subject: a module; from "absent", to "loaded"; not undone */
@@ -505,37 +543,41 @@ struct pp_step {
 	struct pp_driver_state from, to; /* PP_STEP_MODULE uses .driver as its one word */
 };
 struct pp_plan {
-	char verb[32];    /* "nodedev-detach", "start" */
-	char owner[128];  /* "host" or "guest:NAME" */
-	bool returns;     /* gives devices back: what remembers their origins is forgotten when applied */
-	struct pp_step *steps; /* one whose from is its to writes nothing; a guest's claims the device */
-	size_t n_steps;   /* 0: everything already is as asked */
+	char verb[32];   /* "nodedev-detach", "start" */
+	char owner[128]; /* "host" or "guest:NAME" */
+	bool returns; /* gives devices back: what remembers their origins is forgotten when applied
+		       */
+	struct pp_step
+		*steps; /* one whose from is its to writes nothing; a guest's claims the device */
+	size_t n_steps; /* 0: everything already is as asked */
 };
 /* DRIVER: NULL for vfio-pci (or the variant driver that the kernel's aliases name). */
-int pp_plan_detach(const struct pp_host *host, const struct pp_device *const *devices, size_t n_devices,
-	const char *driver, struct pp_plan **ret_plan, struct pp_error *error);
-/* Back to the driver that each had, as the journals remember it, else to the kernel's own choice. */
+int pp_plan_detach(const struct pp_host *host, const struct pp_device *const *devices,
+	size_t n_devices, const char *driver, struct pp_plan **ret_plan, struct pp_error *error);
+/* Back to the driver that each had, as the journals remember it, else to the kernel's own choice.
+ */
 int pp_plan_reattach(struct pp_context *context, const struct pp_host *host,
 	const struct pp_device *const *devices, size_t n_devices, struct pp_plan **ret_plan,
 	struct pp_error *error);
 void pp_plan_free(struct pp_plan *plan);
-char *pp_plan_text(const struct pp_plan *plan);  /* a line a step; the caller frees */
+char *pp_plan_text(const struct pp_plan *plan); /* a line a step; the caller frees */
 char *pp_plan_json(const struct pp_plan *plan);
 
-/* ---- apply (lib/apply): the only writer ---------------------------------------------------------- */
+/* ---- apply (lib/apply): the only writer
+ * ---------------------------------------------------------- */
 
 struct pp_apply_options {
 	int deadline_ms; /* of each write; 0: 30 s */
 	pp_progress *progress;
 	void *data;
 };
-/* Journals, then writes, then reads again; undoes everything when a step fails. *ret_changed (may be
- * NULL): whether anything was written. */
-int pp_apply(struct pp_context *context, const struct pp_plan *plan, const struct pp_apply_options *options,
-	bool *ret_changed, struct pp_error *error);
+/* Journals, then writes, then reads again; undoes everything when a step fails. *ret_changed (may
+ * be NULL): whether anything was written. */
+int pp_apply(struct pp_context *context, const struct pp_plan *plan,
+	const struct pp_apply_options *options, bool *ret_changed, struct pp_error *error);
 
-/* Applies the plan, does WORK, and puts everything back: one transaction, which is undone also when it
- * was interrupted. Returns what WORK did, or what failed before and after it. */
+/* Applies the plan, does WORK, and puts everything back: one transaction, which is undone also when
+ * it was interrupted. Returns what WORK did, or what failed before and after it. */
 int pp_rehearse(struct pp_context *context, const struct pp_plan *plan,
 	const struct pp_apply_options *options, int (*work)(void *data, struct pp_error *error),
 	void *data, struct pp_error *error);
@@ -543,7 +585,7 @@ int pp_rehearse(struct pp_context *context, const struct pp_plan *plan,
 struct pp_unfinished {
 	const char *journal; /* its name */
 	const char *owner, *verb;
-	const char *text;    /* "nodedev-detach of 0000:00:1a.7 was interrupted at step 1 of 2" */
+	const char *text; /* "nodedev-detach of 0000:00:1a.7 was interrupted at step 1 of 2" */
 };
 struct pp_unfinished_list {
 	const struct pp_unfinished *items;
@@ -551,29 +593,31 @@ struct pp_unfinished_list {
 	struct pp_arena *arena;
 };
 /* What interrupted runs left; nothing is changed. */
-int pp_unfinished_list(struct pp_context *context, struct pp_unfinished_list **ret_list,
-	struct pp_error *error);
+int pp_unfinished_list(
+	struct pp_context *context, struct pp_unfinished_list **ret_list, struct pp_error *error);
 void pp_unfinished_free(struct pp_unfinished_list *list);
-/* Undoes unfinished transactions, releases the devices of guests that are gone, adopts those that run. */
-int pp_recover(struct pp_context *context, const struct pp_apply_options *options, bool *ret_changed,
-	struct pp_error *error);
+/* Undoes unfinished transactions, releases the devices of guests that are gone, adopts those that
+ * run. */
+int pp_recover(struct pp_context *context, const struct pp_apply_options *options,
+	bool *ret_changed, struct pp_error *error);
 /* The kernel's own reset; *ret_method (free) says which ran. */
 int pp_device_reset(struct pp_context *context, const struct pp_device *device, char **ret_method,
 	struct pp_error *error);
 /* Who holds a device that is out: "host" (detached by hand), "guest:NAME", "" not out. */
-int pp_device_owner(struct pp_context *context, const struct pp_address *address, char *owner, size_t size,
-	struct pp_driver_state *ret_origin, struct pp_error *error);
+int pp_device_owner(struct pp_context *context, const struct pp_address *address, char *owner,
+	size_t size, struct pp_driver_state *ret_origin, struct pp_error *error);
 
-/* ---- proofs (lib/vfio) ---------------------------------------------------------------------------- */
+/* ---- proofs (lib/vfio)
+ * ---------------------------------------------------------------------------- */
 
 enum pp_proof_state { PP_PROVEN, PP_NOT_APPLICABLE, PP_NOT_PROVEN };
 /* One fact about a device that a guest would need, tried without a guest. */
 struct pp_proof {
-	const char *id;          /* "group-viable", "dma-map", "register-read" ..., never renamed */
+	const char *id; /* "group-viable", "dma-map", "register-read" ..., never renamed */
 	enum pp_proof_state state;
-	const char *text;        /* what was seen, or why it is not proven */
-	const char *finding;     /* the check that explains a failure; NULL: none */
-	uint64_t nanoseconds;    /* that it took */
+	const char *text;     /* what was seen, or why it is not proven */
+	const char *finding;  /* the check that explains a failure; NULL: none */
+	uint64_t nanoseconds; /* that it took */
 };
 struct pp_proofs {
 	const struct pp_proof *items;
@@ -581,66 +625,78 @@ struct pp_proofs {
 	struct pp_arena *arena;
 };
 struct pp_proof_options {
-	uint64_t memory;   /* bytes of the guest whose memory is mapped for the device's DMA; 0: 64 MiB */
-	bool no_reset;     /* leave the reset out */
-	bool deep;         /* NVMe: bring it up and let it answer by its own DMA and interrupt */
-	int deadline_ms;   /* of each wait for the device or the micro-guest; 0: 2 s */
-	const char *no_reset_reason; /* why a reset would hurt (a known-bad device); NULL: it would not */
+	uint64_t memory; /* bytes of the guest whose memory is mapped for the device's DMA; 0: 64
+			    MiB */
+	bool no_reset;   /* leave the reset out */
+	bool deep;       /* NVMe: bring it up and let it answer by its own DMA and interrupt */
+	int deadline_ms; /* of each wait for the device or the micro-guest; 0: 2 s */
+	const char *no_reset_reason; /* why a reset would hurt (a known-bad device); NULL: it would
+					not */
 };
-/* Tries DEVICE, which must be with vfio-pci (its group viable), and leaves it as it was found there.
- * A failed proof is a result, not an error. Needs PP_READ_CONFIG facts. */
+/* Tries DEVICE, which must be with vfio-pci (its group viable), and leaves it as it was found
+ * there. A failed proof is a result, not an error. Needs PP_READ_CONFIG facts. */
 int pp_device_prove(const struct pp_host *host, const struct pp_device *device,
-	const struct pp_proof_options *options, struct pp_proofs **ret_proofs, struct pp_error *error);
+	const struct pp_proof_options *options, struct pp_proofs **ret_proofs,
+	struct pp_error *error);
 void pp_proofs_free(struct pp_proofs *proofs);
 
-/* ---- guests (lib/guest) ---------------------------------------------------------------------------- */
+/* ---- guests (lib/guest)
+ * ---------------------------------------------------------------------------- */
 
 enum pp_guest_state {
-	PP_GUEST_SHUT_OFF, PP_GUEST_STARTING, PP_GUEST_RUNNING, PP_GUEST_PAUSED, PP_GUEST_IN_SHUTDOWN,
+	PP_GUEST_SHUT_OFF,
+	PP_GUEST_STARTING,
+	PP_GUEST_RUNNING,
+	PP_GUEST_PAUSED,
+	PP_GUEST_IN_SHUTDOWN,
 	PP_GUEST_CRASHED,
 };
 struct pp_guest_info {
 	const char *name, *uuid;
 	enum pp_guest_state state;
-	const char *reason;        /* "booted", "destroyed", "guest panic", "killed by signal 9" ... */
-	int id;                    /* -1: not running */
-	pid_t qemu, supervisor;    /* 0: none */
+	const char *reason;     /* "booted", "destroyed", "guest panic", "killed by signal 9" ... */
+	int id;                 /* -1: not running */
+	pid_t qemu, supervisor; /* 0: none */
 	bool persistent;
 	const char *type, *arch, *machine, *emulator;
 	unsigned vcpus;
-	uint64_t memory;           /* bytes */
+	uint64_t memory;            /* bytes */
 	const char *const *devices; /* host addresses of its hostdevs, NULL-terminated */
-	const char *console;       /* path of its console's pty or socket while it runs; NULL */
+	const char *console;        /* path of its console's pty or socket while it runs; NULL */
 };
 struct pp_guest_list {
-	const struct pp_guest_info *items; /* virsh's order: running by id, then the others by name */
+	const struct pp_guest_info
+		*items; /* virsh's order: running by id, then the others by name */
 	size_t n_items;
 	struct pp_arena *arena;
 };
-const char *pp_guest_state_text(enum pp_guest_state state); /* virsh's words: "running", "shut off" */
+const char *pp_guest_state_text(
+	enum pp_guest_state state); /* virsh's words: "running", "shut off" */
 
 /* XML as libvirt writes it. A definition of the same name is replaced (if its uuid is the same). */
 int pp_guest_define(struct pp_context *context, const char *xml, size_t length, const char *file,
 	char **ret_name, bool *ret_changed, struct pp_error *error);
 int pp_guest_undefine(struct pp_context *context, const char *name, struct pp_error *error);
-/* NAME, uuid or id. INACTIVE: the definition of the next start, else the live one of a running guest. */
+/* NAME, uuid or id. INACTIVE: the definition of the next start, else the live one of a running
+ * guest. */
 int pp_guest_xml(struct pp_context *context, const char *name, bool inactive, char **ret_xml,
 	struct pp_error *error);
-int pp_guest_list(struct pp_context *context, struct pp_guest_list **ret_list, struct pp_error *error);
+int pp_guest_list(
+	struct pp_context *context, struct pp_guest_list **ret_list, struct pp_error *error);
 void pp_guest_list_free(struct pp_guest_list *list);
 /* One guest; a list of one. */
 int pp_guest_info(struct pp_context *context, const char *name, struct pp_guest_list **ret_list,
 	struct pp_error *error);
-/* The QEMU command line, one argument an element, NULL-terminated; free with pp_strv_free. NAME is a
- * guest, or XML is given. */
+/* The QEMU command line, one argument an element, NULL-terminated; free with pp_strv_free. NAME is
+ * a guest, or XML is given. */
 int pp_guest_argv(struct pp_context *context, const char *name, const char *xml, size_t length,
 	char ***ret_argv, struct pp_error *error);
 void pp_strv_free(char **strv);
 
 /* All checks of a guest, and the plan that its start would apply. Either may be NULL. */
 int pp_guest_prepare(struct pp_context *context, const struct pp_host *host, const char *name,
-	const struct pp_check_options *options, struct pp_findings **ret_findings, struct pp_plan **ret_plan,
-	struct pp_error *error);
+	const struct pp_check_options *options, struct pp_findings **ret_findings,
+	struct pp_plan **ret_plan, struct pp_error *error);
 struct pp_start_options {
 	bool paused;
 	int deadline_ms; /* until it runs; 0: computed from its memory and devices */
@@ -650,11 +706,13 @@ struct pp_start_options {
 int pp_guest_start(struct pp_context *context, const char *name, const struct pp_plan *plan,
 	const struct pp_start_options *options, bool *ret_changed, struct pp_error *error);
 /* Asks the guest (ACPI); DEADLINE_MS 0: does not wait for its end. */
-int pp_guest_shutdown(struct pp_context *context, const char *name, int deadline_ms, struct pp_error *error);
+int pp_guest_shutdown(
+	struct pp_context *context, const char *name, int deadline_ms, struct pp_error *error);
 /* Ends QEMU and answers when its devices are back. */
 int pp_guest_destroy(struct pp_context *context, const char *name, struct pp_error *error);
 /* Waits until the guest has ended and its devices are back; *ret_list tells how (may be NULL). */
-int pp_guest_wait(struct pp_context *context, const char *name, int deadline_ms, struct pp_error *error);
+int pp_guest_wait(
+	struct pp_context *context, const char *name, int deadline_ms, struct pp_error *error);
 /* Connects this terminal's descriptors with the guest's console until Ctrl+] or its end. */
 int pp_guest_console(struct pp_context *context, const char *name, int in_fd, int out_fd,
 	struct pp_error *error);

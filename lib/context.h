@@ -8,12 +8,12 @@
 
 struct pp_context {
 	struct pp_tree *tree;
-	bool live;      /* this machine */
-	bool read_only; /* a machine as text */
-	char *root;     /* "" or the directory: put before every path that is written */
-	char *etc;      /* ROOT/etc/pcipass: definitions, persistent bindings */
-	char *lib;      /* ROOT/var/lib/pcipass: records, NVRAM */
-	char *run;      /* ROOT/run/pcipass: journal, state, locks */
+	bool live;            /* this machine */
+	bool read_only;       /* a machine as text */
+	char *root;           /* "" or the directory: put before every path that is written */
+	char *etc;            /* ROOT/etc/pcipass: definitions, persistent bindings */
+	char *lib;            /* ROOT/var/lib/pcipass: records, NVRAM */
+	char *run;            /* ROOT/run/pcipass: journal, state, locks */
 	pp_progress *notices; /* pp_context_notices; may be NULL */
 	void *notices_data;
 };

@@ -84,8 +84,8 @@ int pp_journal_devices(struct pp_context *context, const char *owner,
 		for (size_t j = 0; j < journal->plan->n_steps; j++)
 			if (journal->plan->steps[j].kind == PP_STEP_DRIVER &&
 				pp_journal_counts(journal, j) &&
-				pp_address_parse(journal->plan->steps[j].subject,
-					&addresses[count]) == 0)
+				pp_address_parse(
+					journal->plan->steps[j].subject, &addresses[count]) == 0)
 				count++;
 	}
 	*ret_addresses = PP_TAKE(addresses);

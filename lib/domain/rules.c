@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What pcipass understands of libvirt's domain XML. A word is only here when a guest really gets it, or
- * when it asks for what every guest of pcipass has. */
+/* What pcipass understands of libvirt's domain XML. A word is only here when a guest really gets
+ * it, or when it asks for what every guest of pcipass has. */
 #include "lib/domain/grammar.h"
 #include "base/cleanup.h"
 
@@ -11,7 +11,8 @@
 
 const struct pp_rule pp_grammar_rules[] = {
 	{"domain", "type!=kvm|qemu id",
-		"name+ uuid title description metadata memory+ currentMemory vcpu os+ features cpu clock "
+		"name+ uuid title description metadata memory+ currentMemory vcpu os+ features cpu "
+		"clock "
 		"on_poweroff on_reboot on_crash pm devices memoryBacking memtune seclabel* "
 		"resource"},
 	{"name", "", "#text"},
@@ -39,7 +40,8 @@ const struct pp_rule pp_grammar_rules[] = {
 
 	/* ---- os ---- */
 	{"os", "firmware=bios",
-		"type+:os.type boot*:os.boot kernel:path initrd:path cmdline:path bootmenu bios smbios"},
+		"type+:os.type boot*:os.boot kernel:path initrd:path cmdline:path bootmenu bios "
+		"smbios"},
 	{"os.type", "arch=x86_64 machine", "#text"},
 	{"os.boot", "dev!=hd|cdrom|network|fd", ""},
 	{"path", "", "#text"},
@@ -49,22 +51,27 @@ const struct pp_rule pp_grammar_rules[] = {
 
 	/* ---- features, cpu, clock ---- */
 	{"features", "",
-		"acpi:empty apic pae:empty hap:state hyperv kvm:features.kvm pvspinlock:state pmu:state "
+		"acpi:empty apic pae:empty hap:state hyperv kvm:features.kvm pvspinlock:state "
+		"pmu:state "
 		"vmport:state smm:state ioapic vmcoreinfo:state privnet:empty"},
 	{"state", "state" ON_OFF, ""},
 	{"apic", "eoi" ON_OFF, ""},
 	{"ioapic", "driver!=kvm|qemu", ""},
 	{"features.kvm", "", "hidden:state hint-dedicated:state poll-control:state"},
 	{"hyperv", "mode=custom|passthrough",
-		"relaxed:state vapic:state spinlocks vpindex:state runtime:state synic:state stimer "
-		"reset:state vendor_id frequencies:state reenlightenment:state tlbflush:state ipi:state "
+		"relaxed:state vapic:state spinlocks vpindex:state runtime:state synic:state "
+		"stimer "
+		"reset:state vendor_id frequencies:state reenlightenment:state tlbflush:state "
+		"ipi:state "
 		"evmcs:state avic:state"},
 	{"spinlocks", "state" ON_OFF " retries", ""},
 	{"stimer", "state" ON_OFF, "direct:state"},
 	{"vendor_id", "state" ON_OFF " value", ""},
-	{"cpu", "mode=custom|host-model|host-passthrough|maximum match=exact|minimum|strict "
+	{"cpu",
+		"mode=custom|host-model|host-passthrough|maximum match=exact|minimum|strict "
 		"check=none|partial|full migratable=on|off",
-		"model:cpu.model vendor:path topology feature*:cpu.feature cache:cpu.cache maxphysaddr "
+		"model:cpu.model vendor:path topology feature*:cpu.feature cache:cpu.cache "
+		"maxphysaddr "
 		""},
 	{"cpu.model", "fallback=allow|forbid vendor_id", "#text"},
 	{"topology", "sockets! dies cores! threads!", ""},
@@ -82,7 +89,8 @@ const struct pp_rule pp_grammar_rules[] = {
 	/* ---- devices ---- */
 	{"devices", "",
 		"emulator:path disk*?type controller*?type interface*?type hostdev*?type "
-		"serial*?type console*?type channel*?type parallel*?type video* graphics*?type input* "
+		"serial*?type console*?type channel*?type parallel*?type video* graphics*?type "
+		"input* "
 		"memballoon rng* panic* watchdog sound* audio* hub*"},
 	{"alias", "name!", ""},
 	{"boot", "order!", ""},
@@ -96,45 +104,57 @@ const struct pp_rule pp_grammar_rules[] = {
 	{"acpi", "index!", ""},
 
 #define DISK "type device=disk|cdrom|floppy snapshot=internal|external|no|manual model=virtio"
-#define DISK_CHILDREN                                                                                      \
-	"target+:disk-target driver:disk-driver readonly:empty shareable:empty "         \
-	"serial:path wwn:path vendor:path product:path boot blockio backingStore:empty" ADDRESS " "
+#define DISK_CHILDREN                                                                              \
+	"target+:disk-target driver:disk-driver readonly:empty shareable:empty "                   \
+	"serial:path wwn:path vendor:path product:path boot blockio backingStore:empty" ADDRESS    \
+	" "
 	{"disk.file", DISK, DISK_CHILDREN "source:disk-source.file"},
 	{"disk.block", DISK, DISK_CHILDREN "source:disk-source.block"},
 	{"disk-source.file", "file! index startupPolicy=mandatory", "seclabel*"},
 	{"disk-source.block", "dev! index startupPolicy=mandatory", "seclabel*"},
-	{"disk-target", "dev! bus=virtio|sata|ide|scsi|usb|fdc removable" ON_OFF
-		" rotation_rate", ""},
-	{"disk-driver", "name=qemu type=raw|qcow2|vmdk|vdi|vpc|vhdx|qed "
+	{"disk-target", "dev! bus=virtio|sata|ide|scsi|usb|fdc removable" ON_OFF " rotation_rate",
+		""},
+	{"disk-driver",
+		"name=qemu type=raw|qcow2|vmdk|vdi|vpc|vhdx|qed "
 		"cache=default|none|writethrough|writeback|directsync|unsafe "
 		"error_policy=stop|report|ignore|enospace rerror_policy=stop|report|ignore "
-		"io=threads|native|io_uring discard=unmap|ignore detect_zeroes=off|on|unmap queues", ""},
+		"io=threads|native|io_uring discard=unmap|ignore detect_zeroes=off|on|unmap queues",
+		""},
 	{"blockio", "logical_block_size physical_block_size", ""},
 
 #define CONTROLLER "type index model"
-	{"controller.usb", CONTROLLER "=piix3-uhci|piix4-uhci|ehci|ich9-ehci1|ich9-uhci1|ich9-uhci2|"
-		"ich9-uhci3|pci-ohci|nec-xhci|qemu-xhci|none ports", "master:usb.master" ADDRESS},
+	{"controller.usb",
+		CONTROLLER "=piix3-uhci|piix4-uhci|ehci|ich9-ehci1|ich9-uhci1|ich9-uhci2|"
+			   "ich9-uhci3|pci-ohci|nec-xhci|qemu-xhci|none ports",
+		"master:usb.master" ADDRESS},
 	{"usb.master", "startport!", ""},
 	{"controller.sata", CONTROLLER "=ahci", ADDRESS},
 	{"controller.ide", CONTROLLER "=piix3", ADDRESS},
 	{"controller.fdc", CONTROLLER, ADDRESS},
-	{"controller.scsi", CONTROLLER "=virtio-scsi|lsilogic|lsisas1068|lsisas1078|vmpvscsi|am53c974|dc390",
+	{"controller.scsi",
+		CONTROLLER "=virtio-scsi|lsilogic|lsisas1068|lsisas1078|vmpvscsi|am53c974|dc390",
 		"driver:scsi.driver" ADDRESS},
 	{"scsi.driver", "queues cmd_per_lun max_sectors", ""},
 	{"controller.virtio-serial", CONTROLLER "=virtio ports vectors", ADDRESS},
-	{"controller.pci", CONTROLLER "=pci-root|pcie-root|pci-bridge|dmi-to-pci-bridge|pcie-to-pci-bridge|"
-		"pcie-root-port|pcie-switch-upstream-port|pcie-switch-downstream-port|pci-expander-bus|"
-		"pcie-expander-bus", "model:pci.model target:pci.target pcihole64" ADDRESS},
-	{"pci.model", "name!=pci-bridge|i82801b11-bridge|pcie-pci-bridge|pcie-root-port|ioh3420|"
-		"x3130-upstream|xio3130-downstream|pxb|pxb-pcie", ""},
+	{"controller.pci",
+		CONTROLLER "=pci-root|pcie-root|pci-bridge|dmi-to-pci-bridge|pcie-to-pci-bridge|"
+			   "pcie-root-port|pcie-switch-upstream-port|pcie-switch-downstream-port|"
+			   "pci-expander-bus|"
+			   "pcie-expander-bus",
+		"model:pci.model target:pci.target pcihole64" ADDRESS},
+	{"pci.model",
+		"name!=pci-bridge|i82801b11-bridge|pcie-pci-bridge|pcie-root-port|ioh3420|"
+		"x3130-upstream|xio3130-downstream|pxb|pxb-pcie",
+		""},
 	{"pci.target", "chassisNr chassis port busNr hotplug" ON_OFF, ""},
 	{"pcihole64", "unit", "#text"},
 
-	{"interface.user", "type", "mac model:interface-model link boot rom acpi"
-		ADDRESS},
+	{"interface.user", "type", "mac model:interface-model link boot rom acpi" ADDRESS},
 	{"mac", "address! type=generated|static check" YES_NO, ""},
-	{"interface-model", "type!=virtio|virtio-net|e1000|e1000e|rtl8139|ne2k_pci|pcnet|i82551|i82557b|"
-		"i82559er|vmxnet3|igb", ""},
+	{"interface-model",
+		"type!=virtio|virtio-net|e1000|e1000e|rtl8139|ne2k_pci|pcnet|i82551|i82557b|"
+		"i82559er|vmxnet3|igb",
+		""},
 	{"link", "state!=up", ""},
 
 	{"hostdev.pci", "mode=subsystem type managed" YES_NO,
@@ -177,14 +197,20 @@ const struct pp_rule pp_grammar_rules[] = {
 	{"source.channel", "mode=bind|connect path", ""},
 
 	{"video", "", "model+:video.model" ADDRESS},
-	{"video.model", "type!=none|vga|cirrus|virtio|qxl|bochs|vmvga ram vram vgamem vram64 heads "
-		"primary" YES_NO, "resolution acceleration"},
+	{"video.model",
+		"type!=none|vga|cirrus|virtio|qxl|bochs|vmvga ram vram vgamem vram64 heads "
+		"primary" YES_NO,
+		"resolution acceleration"},
 	{"resolution", "x! y!", ""},
 	{"acceleration", "accel3d=no accel2d" YES_NO "", ""},
-	{"graphics.vnc", "type port autoport" YES_NO " websocket listen keymap socket "
-		"sharePolicy=allow-exclusive|force-shared|ignore", "listen*?type alias"},
-	{"graphics.spice", "type port tlsPort autoport" YES_NO " listen keymap "
-		"defaultMode=any|insecure", "listen*?type image clipboard filetransfer mouse "
+	{"graphics.vnc",
+		"type port autoport" YES_NO " websocket listen keymap socket "
+		"sharePolicy=allow-exclusive|force-shared|ignore",
+		"listen*?type alias"},
+	{"graphics.spice",
+		"type port tlsPort autoport" YES_NO " listen keymap "
+		"defaultMode=any|insecure",
+		"listen*?type image clipboard filetransfer mouse "
 		"streaming gl:graphics-gl alias"},
 	{"listen.address", "type address", ""},
 	{"listen.socket", "type socket!", ""},
@@ -207,7 +233,8 @@ const struct pp_rule pp_grammar_rules[] = {
 	{"panic", "model=isa|hyperv", ADDRESS},
 	{"watchdog", "model!=i6300esb|ib700 action=reset|shutdown|poweroff|pause|none|inject-nmi",
 		ADDRESS},
-	{"sound", "model!=ich6|ich9|ac97|es1370|sb16|usb|pcspk", "codec* audio:sound.audio" ADDRESS},
+	{"sound", "model!=ich6|ich9|ac97|es1370|sb16|usb|pcspk",
+		"codec* audio:sound.audio" ADDRESS},
 	{"codec", "type!=duplex|micro|output", ""},
 	{"sound.audio", "id!", ""},
 	{"audio", "id! type!=none|spice", ""},

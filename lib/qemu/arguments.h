@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Arguments of QEMU in the making: options with properties, values escaped as QEMU reads them (a comma is
- * doubled). The first failure is kept; nothing is checked before the end. Inside lib/qemu only. */
+/* Arguments of QEMU in the making: options with properties, values escaped as QEMU reads them (a
+ * comma is doubled). The first failure is kept; nothing is checked before the end. Inside lib/qemu
+ * only. */
 #ifndef QEMU_ARGUMENTS_H
 #define QEMU_ARGUMENTS_H
 
@@ -23,22 +24,25 @@ struct pp_arguments {
 	int failed;
 };
 
-int pp_arguments_fail(struct pp_arguments *arguments, int line, const char *format, ...) PP_PRINTF(3, 4);
+int pp_arguments_fail(struct pp_arguments *arguments, int line, const char *format, ...)
+	PP_PRINTF(3, 4);
 void pp_arguments_add(struct pp_arguments *arguments, const char *text);
 void pp_arguments_pair(struct pp_arguments *arguments, const char *option, const char *value);
 
 /* begin("-machine", "q35"), prop("usb", "off") ..., end(). FIRST may be NULL. */
 void pp_arguments_begin(struct pp_arguments *arguments, const char *option, const char *first);
-void pp_arguments_prop(struct pp_arguments *arguments, const char *name, const char *value); /* NULL: skip */
+void pp_arguments_prop(
+	struct pp_arguments *arguments, const char *name, const char *value); /* NULL: skip */
 void pp_arguments_propf(struct pp_arguments *arguments, const char *name, const char *format, ...)
 	PP_PRINTF(3, 4);
 void pp_arguments_switch(struct pp_arguments *arguments, const char *name, enum pp_tristate state);
 /* As it is: CPU flags and the like. */
 void pp_arguments_raw(struct pp_arguments *arguments, const char *text);
 void pp_arguments_end(struct pp_arguments *arguments);
-/* begin("-device", TYPE): this QEMU must have it, else it is DEVICE's line that asks for too much. */
-void pp_arguments_device(struct pp_arguments *arguments, const struct pp_domain_device *device,
-	const char *type);
+/* begin("-device", TYPE): this QEMU must have it, else it is DEVICE's line that asks for too much.
+ */
+void pp_arguments_device(
+	struct pp_arguments *arguments, const struct pp_domain_device *device, const char *type);
 /* An option with a JSON value; takes the object. */
 void pp_arguments_json(struct pp_arguments *arguments, const char *option, struct pp_json *object);
 /* bus=,multifunction=,addr= of a device on the guest's PCI. */
@@ -55,10 +59,11 @@ void pp_arguments_firmware(struct pp_arguments *arguments);    /* argv_machine.c
 void pp_arguments_controllers(struct pp_arguments *arguments); /* argv_controller.c */
 void pp_arguments_disk(struct pp_arguments *arguments, const struct pp_domain_device *device);
 void pp_arguments_chardev(struct pp_arguments *arguments, const struct pp_domain_device *device);
-void pp_arguments_displays(struct pp_arguments *arguments);    /* argv_display.c */
+void pp_arguments_displays(struct pp_arguments *arguments); /* argv_display.c */
 void pp_arguments_video(struct pp_arguments *arguments, const struct pp_domain_device *device);
 void pp_arguments_sound(struct pp_arguments *arguments, const struct pp_domain_device *device);
 /* Which device a boot device of <os> means; NULL: none. */
-const struct pp_domain_device *pp_boot_target(const struct pp_domain *domain, enum pp_boot_device boot);
+const struct pp_domain_device *pp_boot_target(
+	const struct pp_domain *domain, enum pp_boot_device boot);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The command line of QEMU for a guest: a pure function of the definition, the binary's capabilities and
- * where this run keeps its sockets. */
+/* The command line of QEMU for a guest: a pure function of the definition, the binary's
+ * capabilities and where this run keeps its sockets. */
 #ifndef QEMU_ARGV_H
 #define QEMU_ARGV_H
 
@@ -9,40 +9,47 @@
 #include "lib/qemu/capabilities.h"
 
 struct pp_launch_options {
-	const char *folder; /* of this run: where sockets of the guest are made ("/run/pcipass/guest/NAME") */
-	int qmp_fd;         /* a listening unix socket that QEMU inherits under this number; 0: none ... */
-	const char *qmp;    /* ... then QEMU makes one at this path; NULL: FOLDER/qmp */
-	int64_t now;        /* seconds since 1970: what a clock with an adjustment counts from */
+	const char *folder; /* of this run: where sockets of the guest are made
+			       ("/run/pcipass/guest/NAME") */
+	int qmp_fd; /* a listening unix socket that QEMU inherits under this number; 0: none ... */
+	const char *qmp; /* ... then QEMU makes one at this path; NULL: FOLDER/qmp */
+	int64_t now;     /* seconds since 1970: what a clock with an adjustment counts from */
 };
 
 /* What starts one guest. */
 struct pp_launch {
 	struct pp_arena *arena;
-	char **argv;        /* NULL-terminated; argv[0] is the binary's path */
+	char **argv; /* NULL-terminated; argv[0] is the binary's path */
 	size_t n_arguments;
-	uint64_t memlock;   /* bytes that QEMU must be able to lock, 0: no need, UINT64_MAX: no limit */
-	const char *qmp;    /* path of the socket, NULL with qmp_fd */
+	uint64_t memlock; /* bytes that QEMU must be able to lock, 0: no need, UINT64_MAX: no limit
+			   */
+	const char *qmp;  /* path of the socket, NULL with qmp_fd */
 	/* The first serial or console: what `console` connects to. */
-	const char *console;      /* QEMU's chardev ("charserial0": ask query-chardev for a pty's path); NULL */
+	const char *console; /* QEMU's chardev ("charserial0": ask query-chardev for a pty's path);
+				NULL */
 	enum pp_chardev_type console_type;
 	const char *console_path; /* file or unix socket; NULL: a pty, known once QEMU runs */
-	uint64_t balloon;   /* bytes: ask for it with `balloon` before `cont`; 0: the guest has it all */
-	enum pp_lifecycle on_crash; /* RESTART: on GUEST_PANICKED the guest is paused; system_reset and cont */
-	const char *const *hostdevs; /* alias of each PCI host device ("hostdev0"), NULL-terminated */
+	uint64_t balloon; /* bytes: ask for it with `balloon` before `cont`; 0: the guest has it all
+			   */
+	enum pp_lifecycle on_crash; /* RESTART: on GUEST_PANICKED the guest is paused; system_reset
+				       and cont */
+	const char *const
+		*hostdevs; /* alias of each PCI host device ("hostdev0"), NULL-terminated */
 	const struct pp_address *hostdev_addresses; /* the same order */
-	struct pp_domain *assigned; /* everything settled: addresses, aliases */
+	struct pp_domain *assigned;                 /* everything settled: addresses, aliases */
 };
 
-/* QEMU starts stopped (-S): `cont` runs the guest. HOST may be NULL or read with PP_READ_CONFIG: which
- * devices are PCI Express decides where they go. FILE is what messages call the definition. The launch
- * borrows from DOMAIN, which must outlive it. */
+/* QEMU starts stopped (-S): `cont` runs the guest. HOST may be NULL or read with PP_READ_CONFIG:
+ * which devices are PCI Express decides where they go. FILE is what messages call the definition.
+ * The launch borrows from DOMAIN, which must outlive it. */
 int pp_launch_build(const struct pp_domain *domain, const struct pp_host *host,
 	const struct pp_qemu_capabilities *capabilities, const struct pp_launch_options *options,
 	const char *file, struct pp_launch **ret_launch, struct pp_error *error);
 void pp_launch_free(struct pp_launch *launch);
 PP_DEFINE_CLEANUP(struct pp_launch *, pp_launch_free)
 
-/* The pure half: ASSIGNED comes from pp_domain_assign and must outlive the launch (which does not own it). */
+/* The pure half: ASSIGNED comes from pp_domain_assign and must outlive the launch (which does not
+ * own it). */
 int pp_argv_build(const struct pp_domain *assigned, const struct pp_qemu_capabilities *capabilities,
 	const struct pp_launch_options *options, const char *file, struct pp_launch **ret_launch,
 	struct pp_error *error);

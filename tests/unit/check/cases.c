@@ -184,12 +184,14 @@ static const struct test_case cases[] = {
 	{"claimed", PP_FAIL, NIC, "/etc/driverctl.d/pci-" NIC " = e1000e\n",
 		"/etc/driverctl.d/pci-" NIC " = vfio-pci\n", "driverctl unset-override"},
 	{"claimed", PP_WARN, NIC,
-		"/etc/libvirt/qemu/win.xml = <domain><name>win</name><devices><hostdev mode='subsystem' type='pci' "
+		"/etc/libvirt/qemu/win.xml = <domain><name>win</name><devices><hostdev "
+		"mode='subsystem' type='pci' "
 		"managed='yes'><source><address domain='0x0000' bus='0x02' slot='0x00' "
 		"function='0x0'/>"
 		"</source></hostdev></devices></domain>\n"
 		"/etc/libvirt/qemu/autostart/win.xml -> /etc/libvirt/qemu/win.xml\n",
-		"/etc/libvirt/qemu/win.xml = <domain><name>win</name></domain>\n", "virsh autostart --disable win"},
+		"/etc/libvirt/qemu/win.xml = <domain><name>win</name></domain>\n",
+		"virsh autostart --disable win"},
 	{"claimed", PP_WARN, NIC,
 		"/etc/pve/qemu-server/101.conf = hostpci0: 02:00,pcie=1\\nonboot: 1\n",
 		"/etc/pve/qemu-server/101.conf = onboot: 1\\n[snap]\\nhostpci0: 02:00\n", "101"},

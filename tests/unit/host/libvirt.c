@@ -268,7 +268,8 @@ static void test_names(void **state)
 		 "x\\x00",
 			"a,b", "libvirt"},
 		{"qemu\\x00-name\\x00plain\\x00", "plain", "qemu"},
-		{"qemu\\x00-name\\x00plain,process=x\\x00-y\\x00/run/pcipass/guests/plain\\x00\n/run/pcipass/guests/plain/engine = 5 77",
+		{"qemu\\x00-name\\x00plain,process=x\\x00-y\\x00/run/pcipass/guests/plain\\x00\n/"
+		 "run/pcipass/guests/plain/engine = 5 77",
 			"plain", "pcipass"},
 		{"qemu\\x00-name\\x00", "", "qemu"},
 		{"qemu\\x00-name", NULL, NULL},

@@ -43,7 +43,8 @@ static inline void machine_close(struct machine *machine)
 	pp_tree_free(machine->context.tree);
 }
 
-static inline const struct pp_device *machine_device(const struct machine *machine, const char *name)
+static inline const struct pp_device *machine_device(
+	const struct machine *machine, const char *name)
 {
 	struct pp_address address;
 	assert_int_equal(pp_address_parse(name, &address), 0);
@@ -57,7 +58,7 @@ static inline const struct pp_device *machine_device(const struct machine *machi
 #define DEVICE_LINK(path, name)                                                                    \
 	"/sys/bus/pci/devices/" name " -> ../../../devices/" path "/" name "\n"
 #define UEVENT(path, driver, class, id, subsystem)                                                 \
-	"/sys/devices/" path "/uevent = " driver "PCI_CLASS=" class "\\nPCI_ID=" id                \
-	"\\nPCI_SUBSYS_ID=" subsystem "\\nMODALIAS=pci:x\n"
+	"/sys/devices/" path "/uevent = " driver                                                   \
+	"PCI_CLASS=" class "\\nPCI_ID=" id "\\nPCI_SUBSYS_ID=" subsystem "\\nMODALIAS=pci:x\n"
 
 #endif

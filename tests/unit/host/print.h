@@ -16,14 +16,14 @@ static inline void print_bar(struct pp_buffer *out, const struct pp_bar *bar)
 
 static inline void print_capabilities(struct pp_buffer *out, const struct pp_capabilities *c)
 {
-	pp_buffer_printf(out, "  caps %d %x/%u %d %d pm %x/%d msi %x msix %x/%u acs %x/%x/%x", c->read,
-		c->express, c->express_type, c->flr, c->af_flr, c->pm, c->pm_no_soft_reset, c->msi,
-		c->msix, c->msix_vectors, c->acs, c->acs_cap, c->acs_control);
+	pp_buffer_printf(out, "  caps %d %x/%u %d %d pm %x/%d msi %x msix %x/%u acs %x/%x/%x",
+		c->read, c->express, c->express_type, c->flr, c->af_flr, c->pm, c->pm_no_soft_reset,
+		c->msi, c->msix, c->msix_vectors, c->acs, c->acs_cap, c->acs_control);
 	pp_buffer_printf(out, " aer %x sriov %x ari %x rebar %x dsn %x %" PRIx64, c->aer, c->sriov,
 		c->ari, c->rebar, c->dsn, c->serial);
-	pp_buffer_printf(out, " link %d %u/%u/%u %u/%u pin %u bus %u-%u\n", c->link, c->link_cap_speed,
-		c->link_cap_width, c->link_port, c->link_speed, c->link_width, c->interrupt_pin,
-		c->secondary, c->subordinate);
+	pp_buffer_printf(out, " link %d %u/%u/%u %u/%u pin %u bus %u-%u\n", c->link,
+		c->link_cap_speed, c->link_cap_width, c->link_port, c->link_speed, c->link_width,
+		c->interrupt_pin, c->secondary, c->subordinate);
 }
 
 static inline void print_health(struct pp_buffer *out, const struct pp_health *h)
@@ -71,16 +71,17 @@ static inline void print_groups(struct pp_buffer *out, const struct pp_host *hos
 		for (size_t k = 0; k < group->n_devices; k++)
 			pp_buffer_printf(out, " %s", group->devices[k]->name);
 		for (size_t k = 0; k < group->n_regions; k++)
-			pp_buffer_printf(out, " %" PRIx64 "-%" PRIx64 " %s", group->regions[k].start,
-				group->regions[k].end, group->regions[k].type);
+			pp_buffer_printf(out, " %" PRIx64 "-%" PRIx64 " %s",
+				group->regions[k].start, group->regions[k].end,
+				group->regions[k].type);
 		pp_buffer_putc(out, '\n');
 	}
 }
 
 static inline void print_iommu(struct pp_buffer *out, const struct pp_iommu *iommu)
 {
-	pp_buffer_printf(out, "iommu %d %d %d %s %d %s %d %u aw %u ir %d\n", iommu->cpu, iommu->in_guest,
-		iommu->virtualization, TEXT(iommu->table), iommu->table_error,
+	pp_buffer_printf(out, "iommu %d %d %d %s %d %s %d %u aw %u ir %d\n", iommu->cpu,
+		iommu->in_guest, iommu->virtualization, TEXT(iommu->table), iommu->table_error,
 		TEXT(iommu->table_fault), iommu->table_intremap, iommu->table_width,
 		iommu->address_width, iommu->interrupt_remapping);
 	for (size_t i = 0; i < iommu->n_units; i++)
@@ -103,17 +104,19 @@ static inline void print_platform(struct pp_buffer *out, const struct pp_host *h
 	print_iommu(out, host->iommu);
 	pp_buffer_printf(out, "kernel %s | %s | %s | %s | %d %d %d %d %d %d %" PRId64 " %d %d %s\n",
 		TEXT(k->release), TEXT(k->command_line), TEXT(k->config), TEXT(k->lockdown),
-		k->vfio_pci_available, k->vfio_pci_loaded, k->vfio_node, k->iommufd_node, k->kvm_node,
-		k->unsafe_interrupts, k->dma_entry_limit, k->denylist_disabled, k->vfio_pci_builtin,
-		TEXT(k->security));
-	pp_buffer_printf(out, "memory %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64,
+		k->vfio_pci_available, k->vfio_pci_loaded, k->vfio_node, k->iommufd_node,
+		k->kvm_node, k->unsafe_interrupts, k->dma_entry_limit, k->denylist_disabled,
+		k->vfio_pci_builtin, TEXT(k->security));
+	pp_buffer_printf(out,
+		"memory %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64,
 		m->total, m->available, m->hugepage_size, m->hugepages_total, m->hugepages_free,
 		m->zfs_cache);
 	for (size_t i = 0; i < m->n_nodes; i++)
 		pp_buffer_printf(out, " node%d %" PRIu64 " %" PRIu64, m->nodes[i].node,
 			m->nodes[i].total, m->nodes[i].free);
-	pp_buffer_printf(out, "\ncaller %u %d %d %" PRIu64 " %" PRIu64 " %s\n", c->uid, c->may_write,
-		c->may_raise, c->memlock, c->memory_limit, TEXT(c->memory_limit_file));
+	pp_buffer_printf(out, "\ncaller %u %d %d %" PRIu64 " %" PRIu64 " %s\n", c->uid,
+		c->may_write, c->may_raise, c->memlock, c->memory_limit,
+		TEXT(c->memory_limit_file));
 }
 
 static inline void print_host(struct pp_buffer *out, const struct pp_host *host)
@@ -130,8 +133,9 @@ static inline void print_host(struct pp_buffer *out, const struct pp_host *host)
 	}
 	for (size_t i = 0; i < host->n_settings; i++) {
 		const struct pp_setting *s = &host->settings[i];
-		pp_buffer_printf(out, "setting %d %s:%u %s = %s (%s) %d %d\n", s->kind, s->file, s->line,
-			TEXT(s->name), TEXT(s->value), TEXT(s->tool), s->known, s->autostart);
+		pp_buffer_printf(out, "setting %d %s:%u %s = %s (%s) %d %d\n", s->kind, s->file,
+			s->line, TEXT(s->name), TEXT(s->value), TEXT(s->tool), s->known,
+			s->autostart);
 	}
 	for (size_t i = 0; i < host->n_log; i++)
 		pp_buffer_printf(out, "log %s\n", host->log[i]);
