@@ -227,9 +227,17 @@ static int sort_unit(struct page *page, struct unit *unit)
 
 /* ---- the host -------------------------------------------------------------------------------- */
 
-static const char *iommu_name(enum pp_vendor vendor)
+/* The firmware's table says whose IOMMU it is; without one the processor says what there could be.
+ */
+static const char *iommu_name(const struct pp_iommu *iommu)
 {
-	switch (vendor) {
+	if (!iommu)
+		return "IOMMU";
+	if (pp_text_is(iommu->table, "DMAR"))
+		return "VT-d";
+	if (pp_text_is(iommu->table, "IVRS"))
+		return "AMD IOMMU";
+	switch (iommu->cpu) {
 	case PP_VENDOR_INTEL:
 		return "VT-d";
 	case PP_VENDOR_AMD:
@@ -249,8 +257,7 @@ static int describe_host(struct page *page)
 		return -cli_fail(page->cli, &error);
 	PP_BUFFER struct pp_buffer text = PP_BUFFER_INIT;
 	bool on = host->n_groups > 0 || (host->iommu && host->iommu->n_units > 0);
-	pp_buffer_printf(&text, "%s %s",
-		iommu_name(host->iommu ? host->iommu->cpu : PP_VENDOR_UNKNOWN), on ? "on" : "off");
+	pp_buffer_printf(&text, "%s %s", iommu_name(host->iommu), on ? "on" : "off");
 	if (host->kernel)
 		pp_buffer_printf(&text, "; %s", host->kernel->kvm_node ? "KVM" : "no KVM");
 	struct pp_libvirt_hook_info hook = {0};
