@@ -99,7 +99,9 @@ class Case(unittest.TestCase):
             self.assertEqual(file.read(), text)
 
     def unchanged(self, before):
-        now = {path: data for path, data in tree_of(self.root).items() if "/run/pcipass/locks/" not in path}
+        # Locks stay, and what QEMU can do is remembered.
+        now = {path: data for path, data in tree_of(self.root).items()
+            if not re.search("/run/pcipass/(locks|cache)/", path)}
         different = sorted(path for path in set(before) | set(now) if before.get(path) != now.get(path))
         self.assertEqual([(path[len(self.root):], before.get(path), now.get(path)) for path in different], [])
 
@@ -262,6 +264,231 @@ class Moving(Case):
     def test_hundreds_of_forces(self):
         args = ["--force-for=x%d" % i for i in range(300)]
         self.ends(self.root_run("nodedev-detach", "04:00.0", *args), USAGE)
+
+
+GUEST = """<domain type='%s'>
+  <name>win2k3</name>
+  <uuid>20605499-7fcb-4058-a01b-69f3073aa694</uuid>
+  <!-- the author's comment stays -->
+  <memory unit='MiB'>256</memory>
+  <vcpu>1</vcpu>
+  <os>
+    <type arch='x86_64' machine='q35'>hvm</type>
+  </os>
+  <devices>
+    <emulator>/usr/bin/qemu-system-x86_64</emulator>
+    <serial type='pty'/>
+%s  </devices>
+</domain>
+"""
+HOSTDEV = """    <hostdev mode='subsystem' type='pci' managed='yes'>
+      <source><address domain='0x0000' bus='0x%02x' slot='0x00' function='0x0'/></source>
+    </hostdev>
+"""
+
+
+class Guests(Case):
+    def setUp(self):
+        super().setUp()
+        self.write("guest.xml", GUEST % ("kvm", HOSTDEV % 4))
+        self.write("mounted.xml", GUEST % ("kvm", HOSTDEV % 1))
+        self.write("soft.xml", GUEST % ("qemu", ""))
+
+    def write(self, name, text, mode=0o644):
+        path = os.path.join(self.folder, name)
+        with open(path, "w") as file:
+            file.write(text)
+        os.chmod(path, mode)
+        return path
+
+    def check(self, name, *commands):
+        self.matches(name, *[(args, self.root_run(*args)) for args in (c.split() for c in commands)])
+
+    def test_definitions(self):
+        self.check("define", "list", "list --all", "define guest.xml --dry-run", "list --all", "define guest.xml",
+            "define guest.xml", "list", "list --all", "list --all --name", "list --all --uuid", "list --all --id",
+            "list --name --id", "list --all --json", "dominfo win2k3", "dominfo win2k3 --json", "domstate win2k3",
+            "domstate win2k3 --reason", "domstate --domain win2k3", "domstate 20605499-7fcb-4058-a01b-69f3073aa694",
+            "dumpxml win2k3", "dumpxml win2k3 --inactive --json", "undefine win2k3 --dry-run", "undefine win2k3",
+            "list --all")
+
+    def test_refusals(self):
+        self.write("empty.xml", "")
+        self.write("cut.xml", GUEST[:80])
+        self.write("network.xml", "<network><name>x</name></network>\n")
+        self.write("unknown.xml", GUEST % ("kvm", "    <frobnicate/>\n"))
+        before = tree_of(self.root)
+        self.check("guest-refusals", "define", "define nothing.xml", "define empty.xml", "define cut.xml",
+            "define network.xml", "define unknown.xml", "define unknown.xml --dry-run", "define . ", "define a b",
+            "undefine nobody", "dominfo nobody", "domstate nobody", "dumpxml nobody", "start nobody", "shutdown nobody",
+            "destroy nobody", "console nobody", "edit nobody", "domcheck nobody", "start", "start a b",
+            "domxml-to-native qemu-argv nobody", "domxml-to-native qemu-argv", "domxml-to-native xen-xm x",
+            "domxml-to-native qemu-argv ./nothing.xml", "shutdown x --mode agent", "start win2k3 --console --json",
+            "console win2k3 --json")
+        self.unchanged(before)
+
+    def test_what_a_start_would_do(self):
+        self.ends(self.root_run("define", "guest.xml"), OK)
+        self.check("start-dry", "start win2k3 --dry-run", "start win2k3 --dry-run --json", "domcheck win2k3",
+            "domcheck win2k3 --json", "shutdown win2k3", "destroy win2k3", "destroy win2k3 --dry-run")
+        argv = self.ends(self.root_run("domxml-to-native", "qemu-argv", "win2k3"), OK).stdout.decode()
+        self.assertIn("vfio-pci,host=0000:04:00.0", argv)
+        self.assertTrue(argv.startswith("/usr/bin/qemu-system-x86_64 -name guest=win2k3"))
+        self.assertTrue(argv.endswith("\n\n"))
+        listed = json.loads(self.root_run("domxml-to-native", "qemu-argv", "--xml", "guest.xml", "--json").stdout)
+        self.assertEqual(listed["argv"][0], "/usr/bin/qemu-system-x86_64")
+
+    def test_a_mounted_disk_is_not_taken(self):
+        self.ends(self.root_run("define", "mounted.xml"), OK)
+        before = tree_of(self.root)
+        self.check("start-mounted", "start win2k3", "start win2k3 --dry-run", "domcheck win2k3")
+        self.unchanged(before)
+
+    def test_standard_input(self):
+        result = self.root_run("define", "-", stdin=None, input=(GUEST % ("kvm", "")).encode())
+        self.assertEqual(self.ends(result, OK).stdout, b"Domain 'win2k3' defined from -\n\n")
+
+    # ---- edit
+
+    def edit(self, script, *args, **more):
+        self.write("editor", "#!/bin/sh\n" + script, 0o755)
+        return self.root_run("edit", "win2k3", *args, env={"EDITOR": self.folder + "/editor"}, **more)
+
+    def kept(self, result):
+        """The file that the text was kept in."""
+        match = re.search(r"your text is in (\S+)", result.stderr.decode())
+        self.assertTrue(match, result.stderr)
+        with open(match.group(1)) as file:
+            return file.read()
+
+    def edit_files(self):
+        return [name for name in os.listdir(self.folder) if name.startswith("pcipass-")]
+
+    def test_edit(self):
+        self.ends(self.root_run("define", "guest.xml"), OK)
+        result = self.ends(self.edit("exit 0"), OK)
+        self.assertEqual(result.stdout, b"Domain 'win2k3' XML configuration not changed.\n\n")
+        result = self.ends(self.edit("sed -i 's/256/512/' \"$1\""), OK)
+        self.assertEqual(result.stdout, b"Domain 'win2k3' XML configuration edited.\n\n")
+        xml = self.root_run("dumpxml", "win2k3").stdout.decode()
+        self.assertIn("<memory unit='MiB'>512</memory>", xml)
+        self.assertIn("the author's comment stays", xml)
+        self.assertEqual(self.edit_files(), [])
+        # VISUAL comes first, and may have arguments.
+        result = self.root_run("edit", "win2k3", env={"EDITOR": "false", "VISUAL": "sed -i s/512/128/"})
+        self.assertIn(b"edited", self.ends(result, OK).stdout)
+        before = tree_of(self.root)
+        result = self.ends(self.edit("sed -i 's/128/64/' \"$1\"", "--dry-run"), OK)
+        self.assertEqual(result.stdout, b"define guest win2k3\n")
+        self.unchanged(before)
+
+    def test_edit_loses_nothing(self):
+        self.ends(self.root_run("define", "guest.xml"), OK)
+        before = tree_of(self.root)
+        result = self.ends(self.edit("sed -i 's/vcpu/frob/g; s/256/777/' \"$1\""), FAILED)
+        self.said(result, "frob")
+        self.assertIn("777", self.kept(result))
+        result = self.ends(self.edit("echo nonsense >\"$1\"; exit 3"), FAILED)
+        self.said(result, "ended with status 3")
+        self.assertEqual(self.kept(result), "nonsense\n")
+        result = self.ends(self.edit(": >\"$1\""), FAILED)
+        self.assertEqual(self.kept(result), "")
+        result = self.ends(self.root_run("edit", "win2k3", env={"EDITOR": "/no/such/editor"}), FAILED)
+        self.assertNotIn(b"your text is in", result.stderr)  # there is none
+        result = self.ends(self.edit("rm \"$1\""), FAILED)
+        self.unchanged(before)
+
+    def test_edit_that_someone_else_was_faster_with(self):
+        self.ends(self.root_run("define", "guest.xml"), OK)
+        other = GUEST.replace("256", "640") % ("kvm", "")
+        self.write("other.xml", other)
+        script = "'%s' --root '%s' define '%s/other.xml' >/dev/null; sed -i 's/256/512/' \"$1\"" % (
+            PROGRAM, self.root, self.folder)
+        result = self.ends(self.edit(script), FAILED)
+        self.said(result, "changed by someone else")
+        self.assertIn("512", self.kept(result))
+        self.assertIn(b"640", self.root_run("dumpxml", "win2k3").stdout)
+
+    def converse(self, args, answers, env):
+        """Types ANSWERS, each at a prompt, on a terminal. The exit status and all that was shown."""
+        master, slave = pty.openpty()
+        process = subprocess.Popen([PROGRAM, "--root", self.root] + args, stdin=slave, stdout=slave, stderr=slave,
+            cwd=self.folder, env=dict({"PATH": os.environ["PATH"], "LC_ALL": "C.UTF-8", "TMPDIR": self.folder}, **env))
+        os.close(slave)
+        out, seen, answers = b"", 0, list(answers)
+        try:
+            while True:
+                data = os.read(master, 4096)
+                if not data:
+                    break
+                out += data
+                while answers and b"]: " in out[seen:]:
+                    seen = out.index(b"]: ", seen) + 3
+                    os.write(master, answers.pop(0))
+        except OSError:
+            pass
+        os.close(master)
+        self.assertEqual(answers, [], out)
+        return process.wait(60), out.decode()
+
+    def test_edit_asks_again_on_a_terminal(self):
+        self.ends(self.root_run("define", "guest.xml"), OK)
+        # The first time it breaks the text, then it mends it.
+        editor = self.write("editor", "#!/bin/sh\nif grep -q vcpu \"$1\"; then sed -i 's/vcpu/frob/g' \"$1\"; "
+            "else sed -i 's/frob/vcpu/g; s/256/384/' \"$1\"; fi\n", 0o755)
+        status, out = self.converse(["edit", "win2k3"], [b"?\n", b"what\n", b"f\n", b"y\n"], {"EDITOR": editor})
+        self.assertEqual(status, OK, out)
+        self.assertIn("Failed. Try again? [y,n,f,?]: ", out)
+        self.assertIn("n - no, throw away my changes", out)
+        self.assertIn("XML configuration edited", out)
+        self.assertIn(b"384", self.root_run("dumpxml", "win2k3").stdout)
+        for answer in (b"n\n", b"\x04"):
+            status, out = self.converse(["edit", "win2k3"], [answer], {"EDITOR": editor})
+            self.assertEqual(status, FAILED, out)
+            self.assertIn("your text is in", out)
+
+    # ---- a guest that runs, in software
+
+    @unittest.skipUnless(os.path.exists("/usr/bin/qemu-system-x86_64"), "QEMU is not installed")
+    def test_a_guest_runs(self):
+        self.ends(self.root_run("define", "soft.xml"), OK)
+        result = self.ends(self.root_run("start", "win2k3"), OK)
+        self.assertEqual(result.stdout, b"Domain 'win2k3' started\n\n")
+        try:
+            info = json.loads(self.root_run("dominfo", "win2k3", "--json").stdout)
+            self.assertEqual(info["state"], "running")
+            self.assertGreater(info["qemu"], 1)
+            self.assertGreater(info["supervisor"], 1)
+            table = self.root_run("list").stdout.decode()
+            self.assertRegex(table, r"^ Id   Name     State\n-{24}\n \d    win2k3   running\n\n$")
+            self.assertEqual(self.root_run("domstate", "win2k3", "--reason").stdout, b"running (booted)\n\n")
+            again = self.ends(self.root_run("start", "win2k3", "--json"), OK)
+            self.assertEqual(json.loads(again.stdout)["changed"], False)
+            self.said(again, "runs already")
+            console = self.ends(self.root_run("console", "win2k3", stdin=None, input=b"\x1d"), OK)
+            self.assertTrue(console.stdout.startswith(b"Connected to domain 'win2k3'\nEscape character is ^]"))
+        finally:
+            result = self.root_run("destroy", "win2k3")
+        self.assertEqual(self.ends(result, OK).stdout, b"Domain 'win2k3' destroyed\n\n")
+        self.assertEqual(self.root_run("domstate", "win2k3", "--reason").stdout, b"shut off (destroyed)\n\n")
+        again = self.ends(self.root_run("destroy", "win2k3", "--json"), OK)
+        self.assertEqual(json.loads(again.stdout)["changed"], False)
+        with self.assertRaises(ProcessLookupError):
+            os.kill(info["qemu"], 0)
+
+    @unittest.skipUnless(os.path.exists("/usr/bin/qemu-system-x86_64"), "QEMU is not installed")
+    def test_a_guest_that_qemu_does_not_like(self):
+        self.write("bad.xml", (GUEST % ("qemu", "")).replace("machine='q35'", "machine='nosuchmachine'"))
+        self.write("disk.xml", GUEST % ("qemu", "    <disk type='file' device='disk'><driver name='qemu' type='raw'/>"
+            "<source file='/no/such/disk'/><target dev='sda' bus='sata'/></disk>\n"))
+        for name, word in (("bad.xml", "nosuchmachine"), ("disk.xml", "/no/such/disk")):
+            if self.root_run("define", name).returncode != OK:
+                continue
+            result = self.root_run("start", "win2k3")
+            self.assertIn(result.returncode, (FAILED, NOT_READY))
+            self.said(result, "error: Failed to start domain 'win2k3'")
+            self.said(result, word)
+            self.assertEqual(self.root_run("domstate", "win2k3").stdout, b"shut off\n\n")
 
 
 class Typing(Case):
