@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Network interfaces as node devices. */
+#include "base/buffer.h"
 #include "base/parse.h"
+#include "lib/host/node_devlink.h"
 #include "lib/host/node_reader.h"
 #include <linux/ethtool.h>
 #include <linux/sockios.h>
@@ -11,7 +13,7 @@
 
 const char *const pp_node_feature_names[PP_NODE_FEATURES] = {"rx", "tx", "sg", "tso", "gso", "gro",
 	"lro", "rxvlan", "txvlan", "ntuple", "rxhash", "rdma", "txudptnl", "switchdev"};
-enum { FEATURE_LRO = 6, FEATURE_RDMA = 11, FEATURE_TXUDPTNL = 12 };
+enum { FEATURE_LRO = 6, FEATURE_RDMA = 11, FEATURE_TXUDPTNL = 12, FEATURE_SWITCHDEV = 13 };
 
 int pp_node_net_look(const struct pp_udev *udev, struct pp_node_record *record)
 {
@@ -142,11 +144,58 @@ static int read_recorded(
 	return 0;
 }
 
+/* The PCI function of an interface, of a virtual one its physical one, is asked for its switch. */
+static int ask_switch(
+	const struct pp_node_reader *reader, const char *interface, unsigned *features)
+{
+	static const char *const links[] = {"device/physfn", "device"};
+	char path[PP_PATH_MAX], *real;
+	for (size_t i = 0; i < PP_COUNT(links); i++) {
+		struct pp_address address;
+		if (pp_path(path, sizeof(path), "/sys/class/net/%s/%s", interface, links[i]) < 0)
+			continue;
+		int r = pp_tree_real(reader->tree, reader->arena, path, &real);
+		if (r == -ENOMEM)
+			return r;
+		const char *name = r < 0 ? NULL : strrchr(real, '/') + 1;
+		if (!name || pp_address_parse(name, &address) < 0)
+			continue;
+		if (pp_devlink_is_switchdev(name))
+			*features |= 1u << FEATURE_SWITCHDEV;
+		return 0;
+	}
+	return 0;
+}
+
 int pp_node_net_features(
 	const struct pp_node_reader *reader, const char *interface, unsigned *ret_features)
 {
-	return reader->live ? ask_kernel(interface, ret_features)
-			    : read_recorded(reader, interface, ret_features);
+	unsigned features;
+	if (!reader->live)
+		return read_recorded(reader, interface, ret_features);
+	int r = ask_kernel(interface, &features);
+	if (r == 0)
+		r = ask_switch(reader, interface, &features);
+	if (r == 0)
+		*ret_features = features;
+	return r;
+}
+
+int pp_node_net_features_text(
+	const struct pp_node_reader *reader, const char *interface, char **ret_text)
+{
+	PP_BUFFER struct pp_buffer text = PP_BUFFER_INIT;
+	unsigned features;
+	int r = pp_node_net_features(reader, interface, &features);
+	if (r < 0)
+		return r;
+	for (unsigned i = 0; i < PP_NODE_FEATURES; i++)
+		if (features >> i & 1)
+			pp_buffer_printf(
+				&text, "%s%s", text.length ? " " : "", pp_node_feature_names[i]);
+	pp_buffer_putc(&text, '\n');
+	*ret_text = text.failed ? NULL : pp_arena_strdup(reader->arena, text.data);
+	return *ret_text ? 0 : -ENOMEM;
 }
 
 /* RDMA: one of InfiniBand's devices is the same PCI function, known by its resources. */

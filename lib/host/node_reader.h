@@ -28,6 +28,9 @@ int pp_node_net_detail(const struct pp_node_reader *reader, const struct pp_udev
  * of another machine stand in its /ethtool/NAME, as "rx tx sg". */
 int pp_node_net_features(
 	const struct pp_node_reader *reader, const char *interface, unsigned *ret_features);
+/* The same as the line of such a file, in the arena. */
+int pp_node_net_features_text(
+	const struct pp_node_reader *reader, const char *interface, char **ret_text);
 
 int pp_node_storage_look(const struct pp_udev *udev, struct pp_node_record *record);
 int pp_node_storage_detail(const struct pp_udev *udev, struct pp_node_record *record);
