@@ -2,6 +2,7 @@
 #include "lib/host/dump.h"
 #include "base/parse.h"
 #include "lib/context.h"
+#include "lib/host/node_reader.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -449,6 +450,31 @@ static int add_names(struct pp_dump *dump)
 	return r == -ENOMEM ? r : 0;
 }
 
+/* Nor are the features of interfaces files. */
+static int add_features(struct pp_dump *dump)
+{
+	const struct pp_node_reader reader = {
+		.tree = dump->tree, .arena = dump->arena, .live = true};
+	char **names, path[PP_PATH_MAX], *text;
+	size_t count;
+	if (!pp_tree_is_live(dump->tree))
+		return 0;
+	int r = pp_tree_list(dump->tree, dump->arena, "/sys/class/net", &names, &count);
+	for (size_t i = 0; r == 0 && i < count; i++) {
+		if (pp_path(path, sizeof(path), "/ethtool/%s", names[i]) < 0 ||
+			(r = pp_node_net_features_text(&reader, names[i], &text)) < 0) {
+			r = r == -ENOMEM ? r : 0;
+			continue;
+		}
+		struct pp_dump_entry *entry = add_entry(dump, path, PP_DUMP_FILE);
+		if (!entry)
+			return -ENOMEM;
+		entry->data = text;
+		entry->length = strlen(text);
+	}
+	return r == -ENOMEM ? r : 0;
+}
+
 static int answer_all(struct pp_dump *dump, struct questions *questions)
 {
 	int r = questions->oom ? -ENOMEM : 0;
@@ -463,6 +489,8 @@ static int answer_all(struct pp_dump *dump, struct questions *questions)
 		r = add_log(dump);
 	if (r == 0)
 		r = add_names(dump);
+	if (r == 0)
+		r = add_features(dump);
 	if (r < 0)
 		return r;
 	sort_entries(dump);

@@ -303,6 +303,75 @@ static void test_detail(void **state)
 	pp_nodes_free(nodes);
 }
 
+/* ---- damage -------------------------------------------------------------------------------------
+ */
+
+static unsigned survived;
+
+static void survive(const char *text, size_t length)
+{
+	PP_CLEANUP(pp_tree_freep) struct pp_tree *tree = NULL;
+	struct pp_nodes *nodes = NULL;
+	PP_FREE char *drawn = NULL;
+	if (pp_tree_parse("damaged", text, length, &tree, NULL) < 0)
+		return;
+	struct pp_context context = context_of(tree);
+	assert_int_equal(pp_nodes_read(&context, "", &nodes, NULL), 0);
+	assert_int_equal(pp_nodes_tree(nodes, &drawn, NULL), 0);
+	for (size_t i = 0; i < nodes->n_records; i++) {
+		PP_FREE char *xml = NULL;
+		assert_int_equal(pp_node_xml(nodes, nodes->records[i].node.name, &xml, NULL), 0);
+	}
+	pp_nodes_free(nodes);
+	survived++;
+}
+
+/* In what a file says, not in its name. */
+static bool in_value(const char *text, const char *at)
+{
+	for (const char *sign = at; sign > text && *sign != '\n'; sign--)
+		if (sign[-1] == ' ' && (*sign == '=' || *sign == ':'))
+			return true;
+	return false;
+}
+
+/* A recorded machine with digits changed, as if its files said something else, and with files gone.
+ */
+static void test_damaged(void **state)
+{
+	char path[PP_PATH_MAX];
+	PP_FREE char *text = NULL, *copy = NULL;
+	size_t length;
+	uint32_t random = 1;
+	pp_path(path, sizeof(path), "%s/tests/hosts/nodedev-intel/machine.host",
+		getenv("PCIPASS_SOURCE"));
+	assert_int_equal(pp_file_read(AT_FDCWD, path, 1 << 24, &text, &length), 0);
+	copy = malloc(length);
+	assert_non_null(copy);
+	for (int round = 0; round < 40; round++) {
+		memcpy(copy, text, length);
+		for (int i = 0; i < 400; i++) {
+			random = random * 1664525 + 1013904223;
+			char *at = &copy[random % length];
+			if (strchr("0123456789abcdef", *at) && in_value(copy, at))
+				*at = "0123456789abcdef"[random >> 28];
+		}
+		survive(copy, length);
+
+		memcpy(copy, text, length);
+		for (char *line = copy; line;
+			line = memchr(line, '\n', length - (size_t)(line - copy))) {
+			if (*line == '\n' && ++line >= copy + length)
+				break;
+			random = random * 1664525 + 1013904223;
+			if (random >> 28 == 0)
+				*line = '#';
+		}
+		survive(copy, length);
+	}
+	assert_true(survived > 60);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -315,6 +384,7 @@ int main(void)
 		cmocka_unit_test(test_foreign_bytes),
 		cmocka_unit_test(test_same_name),
 		cmocka_unit_test(test_detail),
+		cmocka_unit_test(test_damaged),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
