@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "base/buffer.h"
 #include "base/parse.h"
+#include "cli/guests.h"
 #include "cli/road.h"
 #include "cli/verb.h"
 
@@ -23,7 +24,6 @@ static const char *const words_of[] = {
 	[PP_PROVEN] = "proven", [PP_NOT_APPLICABLE] = "-", [PP_NOT_PROVEN] = "NOT PROVEN"};
 
 PP_DEFINE_CLEANUP(struct pp_proofs *, pp_proofs_free)
-PP_DEFINE_CLEANUP(struct pp_guest_list *, pp_guest_list_free)
 
 /* What the rehearsal needs while the devices are out. */
 struct rehearsal {
@@ -107,7 +107,6 @@ static int prove(void *data, struct pp_error *error)
 static int guest_memory(struct cli *cli, uint64_t *ret_bytes)
 {
 	PP_CLEANUP(pp_guest_list_freep) struct pp_guest_list *list = NULL;
-	struct pp_error error = {0};
 
 	if (memory) {
 		if (pp_parse_size(memory, 1, ret_bytes) < 0 || !*ret_bytes)
@@ -116,8 +115,9 @@ static int guest_memory(struct cli *cli, uint64_t *ret_bytes)
 	}
 	if (!domain)
 		return PP_STATUS_OK;
-	if (pp_guest_info(cli->context, domain, &list, &error) < 0)
-		return cli_fail(cli, &error);
+	int status = cli_guest(cli, domain, &list);
+	if (status)
+		return status;
 	*ret_bytes = list->items[0].memory;
 	return PP_STATUS_OK;
 }
