@@ -209,7 +209,7 @@ class Machine:
                  "\t03  USB controller")
         self.file("/usr/share/misc/pci.ids", text)
         with open(os.path.join(folder, self.name + ".host"), "w") as file:
-            file.write("# {}\n".format(self.about))
+            file.write("# SPDX-License-Identifier: LGPL-2.1-or-later\n# {}\n".format(self.about))
             for path in sorted(self.lines):
                 file.write(path + self.lines[path] + "\n")
 
