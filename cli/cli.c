@@ -23,6 +23,8 @@ static void say_unfinished(struct cli *cli)
 int cli_open(struct cli *cli)
 {
 	struct pp_error error = {0};
+	if (cli->context)
+		return PP_STATUS_OK;
 	int r = pp_context_open(cli->root, &cli->context, &error);
 	if (r < 0)
 		return cli_fail(cli, &error);
@@ -33,6 +35,8 @@ int cli_open(struct cli *cli)
 		pp_error_remedy(&error,
 			"run it as root: sudo pcipass %s ...; or look first: --dry-run",
 			cli->verb->name);
+		pp_context_close(cli->context);
+		cli->context = NULL;
 		return cli_fail(cli, &error);
 	}
 	pp_context_notices(cli->context, cli_progress, cli);

@@ -18,8 +18,8 @@ struct cli {
 	bool line;                  /* an unfinished line stands on the terminal */
 };
 
-/* Opens the machine, says what is unfinished. A verb that is going to write wants root on the live
- * one. */
+/* Opens the machine once, and says what is unfinished. A verb that is going to write wants root on
+ * the live one. cli_read and cli_guest do it themselves. Returns an exit status. */
 int cli_open(struct cli *cli);
 void cli_done(struct cli *cli);
 

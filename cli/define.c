@@ -85,10 +85,8 @@ static int run_define(struct cli *cli, const char *const *words, size_t n_words)
 
 static int run_undefine(struct cli *cli, const char *const *words, size_t n_words)
 {
-	int status = cli_open(cli);
 	PP_CLEANUP(pp_guest_list_freep) struct pp_guest_list *list = NULL;
-	if (!status)
-		status = cli_guest(cli, words[0], &list);
+	int status = cli_guest(cli, words[0], &list);
 	if (status)
 		return status;
 	cli_set_bool(cli, "changed", false);
@@ -140,10 +138,7 @@ const struct cli_verb cli_verb_undefine = {
 		   "  Domain 'win11' has been undefined\n",
 	.usage = "DOMAIN",
 	.details = "Its disks stay. A guest that runs goes on running.\n",
-	.min_words = 1,
-	.max_words = 1,
-	.words = "a guest (name, uuid or id)",
-	.word_option = "domain",
+	CLI_ONE_GUEST,
 	.writes = true,
 	.run = run_undefine,
 };

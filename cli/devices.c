@@ -12,6 +12,9 @@ void cli_devices_done(struct cli_devices *devices)
 int cli_read(struct cli *cli, unsigned depth, struct pp_host **ret_host)
 {
 	struct pp_error error = {0};
+	int status = cli_open(cli);
+	if (status)
+		return status;
 	int r = pp_host_read(cli->context, depth, ret_host, &error);
 	return r < 0 ? cli_fail(cli, &error) : PP_STATUS_OK;
 }
@@ -50,6 +53,19 @@ int cli_devices_find(struct cli *cli, const struct pp_host *host, const char *co
 			return cli_oom(cli);
 	}
 	return PP_STATUS_OK;
+}
+
+int cli_devices_read(struct cli *cli, unsigned depth, const char *const *words, size_t n_words,
+	bool groups, struct pp_host **ret_host, struct cli_devices *devices)
+{
+	int status = cli_read(cli, depth, ret_host);
+	if (!status)
+		status = cli_devices_find(cli, *ret_host, words, n_words, devices);
+	if (!status && groups && cli_devices_add_groups(*ret_host, devices) < 0)
+		status = cli_oom(cli);
+	if (!status)
+		cli_set(cli, "devices", cli_devices_json(devices));
+	return status;
 }
 
 int cli_devices_add_groups(const struct pp_host *host, struct cli_devices *devices)
@@ -109,4 +125,22 @@ struct pp_json *cli_devices_json(const struct cli_devices *devices)
 		pp_json_add(array, object);
 	}
 	return array;
+}
+
+char *cli_devices_blame(const struct cli_devices *devices, const char *what)
+{
+	PP_BUFFER struct pp_buffer buffer = PP_BUFFER_INIT;
+	char text[CLI_NODE_SIZE];
+	pp_buffer_printf(&buffer, "Failed to %s device%s", what, devices->count > 1 ? "s" : "");
+	for (size_t i = 0; i < devices->count; i++)
+		pp_buffer_printf(&buffer, " %s", cli_device_called(devices, i, text));
+	return pp_buffer_take(&buffer);
+}
+
+void cli_devices_say(struct cli *cli, const struct cli_devices *devices, const char *what)
+{
+	char text[CLI_NODE_SIZE];
+	for (size_t i = 0; i < devices->count; i++)
+		cli_print(cli, "Device %s %s\n", cli_device_called(devices, i, text), what);
+	cli_end(cli);
 }

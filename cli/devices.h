@@ -23,6 +23,9 @@ PP_DEFINE_CLEANUP(struct pp_plan *, pp_plan_free)
 /* Finds each, once. The words must outlive the list. Returns an exit status. */
 int cli_devices_find(struct cli *cli, const struct pp_host *host, const char *const *words,
 	size_t n_words, struct cli_devices *devices);
+/* Both, with the devices in the result; GROUPS: their IOMMU groups come along. */
+int cli_devices_read(struct cli *cli, unsigned depth, const char *const *words, size_t n_words,
+	bool groups, struct pp_host **ret_host, struct cli_devices *devices);
 /* Adds the other endpoints of their IOMMU groups. 0 or -ENOMEM. */
 int cli_devices_add_groups(const struct pp_host *host, struct cli_devices *devices);
 int cli_devices_add(struct cli_devices *devices, const struct pp_device *device, const char *name);
@@ -34,6 +37,10 @@ char *cli_device_title(const struct pp_device *device);
 /* How the user calls it: the word, else virsh's name. */
 const char *cli_device_called(
 	const struct cli_devices *devices, size_t index, char text[CLI_NODE_SIZE]);
+/* "Failed to WHAT device NAME..."; free. NULL without memory. */
+char *cli_devices_blame(const struct cli_devices *devices, const char *what);
+/* "Device NAME WHAT" for each, as virsh ends. */
+void cli_devices_say(struct cli *cli, const struct cli_devices *devices, const char *what);
 /* [{"name", "address"}] */
 struct pp_json *cli_devices_json(const struct cli_devices *devices);
 

@@ -41,10 +41,8 @@ static int check(struct cli *cli, const struct pp_host *host, const char *word, 
 
 static int run(struct cli *cli, const char *const *words, size_t n_words)
 {
-	int status = cli_open(cli);
 	PP_CLEANUP(pp_host_freep) struct pp_host *host = NULL;
-	if (!status)
-		status = cli_read(cli, CLI_READ_TO_ACT, &host);
+	int status = cli_read(cli, CLI_READ_TO_ACT, &host);
 	if (status)
 		return status;
 	PP_FREE char *name = NULL;

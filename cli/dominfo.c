@@ -60,10 +60,8 @@ static void info_text(struct cli *cli, const struct pp_guest_info *guest)
 
 static int run_info(struct cli *cli, const char *const *words, size_t n_words)
 {
-	int status = cli_open(cli);
 	PP_CLEANUP(pp_guest_list_freep) struct pp_guest_list *list = NULL;
-	if (!status)
-		status = cli_guest(cli, words[0], &list);
+	int status = cli_guest(cli, words[0], &list);
 	if (status)
 		return status;
 	if (!cli->result)
@@ -76,10 +74,8 @@ static int run_info(struct cli *cli, const char *const *words, size_t n_words)
 
 static int run_state(struct cli *cli, const char *const *words, size_t n_words)
 {
-	int status = cli_open(cli);
 	PP_CLEANUP(pp_guest_list_freep) struct pp_guest_list *list = NULL;
-	if (!status)
-		status = cli_guest(cli, words[0], &list);
+	int status = cli_guest(cli, words[0], &list);
 	if (status)
 		return status;
 	const struct pp_guest_info *guest = &list->items[0];
@@ -115,10 +111,7 @@ const struct cli_verb cli_verb_dominfo = {
 	.summary = "what a guest is, and its processes and devices",
 	.example = "  $ pcipass dominfo win11\n",
 	.usage = "DOMAIN",
-	.min_words = 1,
-	.max_words = 1,
-	.words = "a guest (name, uuid or id)",
-	.word_option = "domain",
+	CLI_ONE_GUEST,
 	.run = run_info,
 };
 
@@ -131,10 +124,7 @@ const struct cli_verb cli_verb_domstate = {
 	.usage = "DOMAIN [--reason]",
 	.options = state_options,
 	.n_options = PP_COUNT(state_options),
-	.min_words = 1,
-	.max_words = 1,
-	.words = "a guest (name, uuid or id)",
-	.word_option = "domain",
+	CLI_ONE_GUEST,
 	.run = run_state,
 };
 
@@ -146,9 +136,6 @@ const struct cli_verb cli_verb_dumpxml = {
 	.usage = "DOMAIN [--inactive]",
 	.options = xml_options,
 	.n_options = PP_COUNT(xml_options),
-	.min_words = 1,
-	.max_words = 1,
-	.words = "a guest (name, uuid or id)",
-	.word_option = "domain",
+	CLI_ONE_GUEST,
 	.run = run_xml,
 };

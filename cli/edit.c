@@ -241,10 +241,7 @@ const struct cli_verb cli_verb_edit = {
 	.details = "The editor is $VISUAL, $EDITOR or vi. A definition that is not understood is "
 		   "not taken;\n"
 		   "what you typed is kept.\n",
-	.min_words = 1,
-	.max_words = 1,
-	.words = "a guest (name, uuid or id)",
-	.word_option = "domain",
+	CLI_ONE_GUEST,
 	.writes = true,
 	.run = run,
 };

@@ -29,6 +29,9 @@ static void name_libvirt(struct cli *cli, const char *name, struct pp_error *err
 int cli_guest(struct cli *cli, const char *name, struct pp_guest_list **ret_list)
 {
 	struct pp_error error = {0};
+	int status = cli_open(cli);
+	if (status)
+		return status;
 	int r = pp_guest_info(cli->context, name, ret_list, &error);
 	if (r == -ENOENT)
 		name_libvirt(cli, name, &error);

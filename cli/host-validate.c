@@ -9,11 +9,8 @@ static const struct pp_option options[] = {
 
 static int run(struct cli *cli, const char *const *words, size_t n_words)
 {
-	int status = cli_open(cli);
-	if (status)
-		return status;
 	PP_CLEANUP(pp_host_freep) struct pp_host *host = NULL;
-	status = cli_read(cli, PP_READ_ALL, &host);
+	int status = cli_read(cli, PP_READ_ALL, &host);
 	if (status)
 		return status;
 	struct pp_error error = {0};

@@ -129,11 +129,8 @@ static int print_json(struct cli *cli, const struct pp_host *host)
 
 static int run(struct cli *cli, const char *const *words, size_t n_words)
 {
-	int status = cli_open(cli);
-	if (status)
-		return status;
 	PP_CLEANUP(pp_host_freep) struct pp_host *host = NULL;
-	status = cli_read(cli, PP_READ_GROUPS | (tree || cli->json ? PP_READ_NAMES : 0), &host);
+	int status = cli_read(cli, PP_READ_GROUPS | (tree || cli->json ? PP_READ_NAMES : 0), &host);
 	if (status)
 		return status;
 	if (host->n_groups == 0)

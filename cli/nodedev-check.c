@@ -98,11 +98,8 @@ static int check_all(struct cli *cli, const struct pp_host *host)
 
 static int run(struct cli *cli, const char *const *words, size_t n_words)
 {
-	int status = cli_open(cli);
-	if (status)
-		return status;
 	PP_CLEANUP(pp_host_freep) struct pp_host *host = NULL;
-	status = cli_read(cli, n_words ? CLI_READ_TO_ACT : (unsigned)PP_READ_ALL, &host);
+	int status = cli_read(cli, n_words ? CLI_READ_TO_ACT : (unsigned)PP_READ_ALL, &host);
 	if (status)
 		return status;
 	return n_words ? check_named(cli, host, words, n_words) : check_all(cli, host);

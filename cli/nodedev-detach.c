@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "base/buffer.h"
 #include "base/parse.h"
 #include "cli/road.h"
 #include "cli/verb.h"
@@ -16,16 +15,6 @@ static const struct pp_option options[] = {
 		"although NAME (a disk, interface, process) uses it; may be repeated", NULL, NULL,
 		forced, &n_forced, PP_COUNT(forced) - 1},
 };
-
-static char *blame_text(const struct cli_devices *devices)
-{
-	PP_BUFFER struct pp_buffer buffer = PP_BUFFER_INIT;
-	char text[CLI_NODE_SIZE];
-	pp_buffer_printf(&buffer, "Failed to detach device%s", devices->count > 1 ? "s" : "");
-	for (size_t i = 0; i < devices->count; i++)
-		pp_buffer_printf(&buffer, " %s", cli_device_called(devices, i, text));
-	return pp_buffer_take(&buffer);
-}
 
 /* libvirt's words for its backends are drivers too. */
 static const char *driver_name(void)
@@ -47,7 +36,7 @@ static bool in_guest(const struct pp_host *host, const struct cli_devices *devic
 
 static int detach(struct cli *cli, const struct pp_host *host, struct cli_devices *devices)
 {
-	PP_FREE char *blame = blame_text(devices);
+	PP_FREE char *blame = cli_devices_blame(devices, "detach");
 	PP_CLEANUP(pp_plan_freep) struct pp_plan *plan = NULL;
 	PP_CLEANUP(pp_findings_freep) struct pp_findings *findings = NULL;
 	struct pp_error error = {0}, plan_error = {0};
@@ -78,26 +67,15 @@ static int run(struct cli *cli, const char *const *words, size_t n_words)
 	if (pp_text_is(driver, "kvm") || pp_text_is(driver, "xen"))
 		return cli_usage(cli,
 			"--driver %s is no longer supported; vfio-pci and pci-stub are", driver);
-	int status = cli_open(cli);
-	if (status)
-		return status;
 	PP_CLEANUP(pp_host_freep) struct pp_host *host = NULL;
 	CLI_DEVICES struct cli_devices devices = {0};
-	status = cli_read(cli, CLI_READ_TO_ACT, &host);
-	if (!status)
-		status = cli_devices_find(cli, host, words, n_words, &devices);
-	if (!status && group && cli_devices_add_groups(host, &devices) < 0)
-		status = cli_oom(cli);
+	int status = cli_devices_read(cli, CLI_READ_TO_ACT, words, n_words, group, &host, &devices);
 	if (status)
 		return status;
-	cli_set(cli, "devices", cli_devices_json(&devices));
 	status = detach(cli, host, &devices);
 	if (status || cli->dry_run)
 		return status;
-	char text[CLI_NODE_SIZE];
-	for (size_t i = 0; i < devices.count; i++)
-		cli_print(cli, "Device %s detached\n", cli_device_called(&devices, i, text));
-	cli_end(cli);
+	cli_devices_say(cli, &devices, "detached");
 	return status;
 }
 
@@ -113,10 +91,7 @@ const struct cli_verb cli_verb_nodedev_detach = {
 	.details = "All of them or none: when one cannot go, those that went are given back.\n",
 	.options = options,
 	.n_options = PP_COUNT(options),
-	.min_words = 1,
-	.max_words = CLI_ANY,
-	.words = "a device",
-	.word_option = "device",
+	CLI_SOME_DEVICES,
 	.writes = true,
 	.run = run,
 };

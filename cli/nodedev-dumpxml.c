@@ -69,9 +69,6 @@ const struct cli_verb cli_verb_nodedev_dumpxml = {
 		   "    <name>pci_0000_00_1a_7</name>\n"
 		   "    ...\n",
 	.usage = "DEVICE",
-	.min_words = 1,
-	.max_words = 1,
-	.words = "a device",
-	.word_option = "device",
+	CLI_ONE_DEVICE,
 	.run = run,
 };

@@ -232,12 +232,9 @@ static int put_json(struct cli *cli, const struct pp_host *host, const struct pp
 
 static int run(struct cli *cli, const char *const *words, size_t n_words)
 {
-	int status = cli_open(cli);
-	if (status)
-		return status;
 	PP_CLEANUP(pp_host_freep) struct pp_host *host = NULL;
 	CLI_DEVICES struct cli_devices devices = {0};
-	status = cli_read(cli, PP_READ_ALL, &host);
+	int status = cli_read(cli, PP_READ_ALL, &host);
 	if (!status)
 		status = cli_devices_find(cli, host, words, n_words, &devices);
 	if (status)
@@ -262,9 +259,6 @@ const struct cli_verb cli_verb_nodedev_info = {
 	.usage = "DEVICE [--full]",
 	.options = options,
 	.n_options = PP_COUNT(options),
-	.min_words = 1,
-	.max_words = 1,
-	.words = "a device",
-	.word_option = "device",
+	CLI_ONE_DEVICE,
 	.run = run,
 };

@@ -28,11 +28,8 @@ static int list_long(struct cli *cli)
 	if (cli_table_new(cli_device_columns, cli_n_device_columns, CLI_DEVICE_DEFAULTS, columns,
 		    &table, &error) < 0)
 		return cli_fail(cli, &error);
-	int status = cli_open(cli);
-	if (status)
-		return status;
 	PP_CLEANUP(pp_host_freep) struct pp_host *host = NULL;
-	status = cli_read(cli, cli_table_depth(table), &host);
+	int status = cli_read(cli, cli_table_depth(table), &host);
 	if (status)
 		return status;
 	for (size_t i = 0; i < host->n_devices; i++)

@@ -35,18 +35,12 @@ static int refuse_in_use(struct cli *cli, const struct pp_host *host,
 
 static int run(struct cli *cli, const char *const *words, size_t n_words)
 {
-	int status = cli_open(cli);
-	if (status)
-		return status;
 	PP_CLEANUP(pp_host_freep) struct pp_host *host = NULL;
 	CLI_DEVICES struct cli_devices devices = {0};
-	status = cli_read(cli, CLI_READ_TO_ACT, &host);
-	if (!status)
-		status = cli_devices_find(cli, host, words, n_words, &devices);
+	int status = cli_devices_read(cli, CLI_READ_TO_ACT, words, n_words, false, &host, &devices);
 	if (status)
 		return status;
 	const struct pp_device *device = devices.items[0];
-	cli_set(cli, "devices", cli_devices_json(&devices));
 	cli_set_bool(cli, "changed", false);
 	status = refuse_in_use(cli, host, device, words[0]);
 	if (status)
@@ -82,10 +76,7 @@ const struct cli_verb cli_verb_nodedev_reset = {
 	.usage = "DEVICE [--force-for NAME]...",
 	.options = options,
 	.n_options = PP_COUNT(options),
-	.min_words = 1,
-	.max_words = 1,
-	.words = "a device",
-	.word_option = "device",
+	CLI_ONE_DEVICE,
 	.writes = true,
 	.run = run,
 };

@@ -182,9 +182,7 @@ static int run(struct cli *cli, const char *const *words, size_t n_words)
 	PP_CLEANUP(pp_host_freep) struct pp_host *host = NULL;
 	CLI_DEVICES struct cli_devices devices = {0};
 
-	int status = cli_open(cli);
-	if (!status)
-		status = cli_read(cli, CLI_READ_TO_ACT, &host);
+	int status = cli_read(cli, CLI_READ_TO_ACT, &host);
 	if (!status)
 		status = cli_devices_find(cli, host, words, n_words, &devices);
 	if (status)
@@ -213,10 +211,7 @@ const struct cli_verb cli_verb_nodedev_test = {
 		"explains it. Exit status 3: something that a guest needs is not proven.\n",
 	.options = options,
 	.n_options = PP_COUNT(options),
-	.min_words = 1,
-	.max_words = CLI_ANY,
-	.words = "a device",
-	.word_option = "device",
+	CLI_SOME_DEVICES,
 	.writes = true,
 	.run = run,
 };

@@ -28,10 +28,8 @@ static int run_shutdown(struct cli *cli, const char *const *words, size_t n_word
 {
 	if (mode && !pp_text_is(mode, "acpi"))
 		return cli_usage(cli, "--mode %s: only acpi is known", mode);
-	int status = cli_open(cli);
 	PP_CLEANUP(pp_guest_list_freep) struct pp_guest_list *list = NULL;
-	if (!status)
-		status = cli_guest(cli, words[0], &list);
+	int status = cli_guest(cli, words[0], &list);
 	if (status)
 		return status;
 	const struct pp_guest_info *guest = &list->items[0];
@@ -57,10 +55,8 @@ static int run_shutdown(struct cli *cli, const char *const *words, size_t n_word
 
 static int run_destroy(struct cli *cli, const char *const *words, size_t n_words)
 {
-	int status = cli_open(cli);
 	PP_CLEANUP(pp_guest_list_freep) struct pp_guest_list *list = NULL;
-	if (!status)
-		status = cli_guest(cli, words[0], &list);
+	int status = cli_guest(cli, words[0], &list);
 	if (status)
 		return status;
 	const struct pp_guest_info *guest = &list->items[0];
@@ -102,10 +98,8 @@ static int run_console(struct cli *cli, const char *const *words, size_t n_words
 {
 	if (cli->json)
 		return cli_usage(cli, "console and --json do not go together");
-	int status = cli_open(cli);
 	PP_CLEANUP(pp_guest_list_freep) struct pp_guest_list *list = NULL;
-	if (!status)
-		status = cli_guest(cli, words[0], &list);
+	int status = cli_guest(cli, words[0], &list);
 	if (status)
 		return status;
 	if (!cli_guest_runs(&list->items[0]))
@@ -124,10 +118,7 @@ const struct cli_verb cli_verb_shutdown = {
 	.details = "It answers at once. The devices come back when the guest has ended.\n",
 	.options = shutdown_options,
 	.n_options = PP_COUNT(shutdown_options),
-	.min_words = 1,
-	.max_words = 1,
-	.words = "a guest (name, uuid or id)",
-	.word_option = "domain",
+	CLI_ONE_GUEST,
 	.writes = true,
 	.run = run_shutdown,
 };
@@ -142,10 +133,7 @@ const struct cli_verb cli_verb_destroy = {
 	.details = "It answers when the devices are back.\n",
 	.options = destroy_options,
 	.n_options = PP_COUNT(destroy_options),
-	.min_words = 1,
-	.max_words = 1,
-	.words = "a guest (name, uuid or id)",
-	.word_option = "domain",
+	CLI_ONE_GUEST,
 	.writes = true,
 	.run = run_destroy,
 };
@@ -158,9 +146,6 @@ const struct cli_verb cli_verb_console = {
 		   "  Connected to domain 'debian'\n"
 		   "  Escape character is ^] (Ctrl + ])\n",
 	.usage = "DOMAIN",
-	.min_words = 1,
-	.max_words = 1,
-	.words = "a guest (name, uuid or id)",
-	.word_option = "domain",
+	CLI_ONE_GUEST,
 	.run = run_console,
 };

@@ -71,10 +71,8 @@ static int run(struct cli *cli, const char *const *words, size_t n_words)
 {
 	if (console && cli->json)
 		return cli_usage(cli, "--console and --json do not go together");
-	int status = cli_open(cli);
 	PP_CLEANUP(pp_guest_list_freep) struct pp_guest_list *list = NULL;
-	if (!status)
-		status = cli_guest(cli, words[0], &list);
+	int status = cli_guest(cli, words[0], &list);
 	if (status)
 		return status;
 	const struct pp_guest_info *guest = &list->items[0];

@@ -28,6 +28,13 @@ struct cli_verb {
 	int (*run)(struct cli *cli, const char *const *words, size_t n_words); /* enum pp_status */
 };
 #define CLI_ANY 100000
+/* What most verbs are about: members of struct cli_verb. */
+#define CLI_ONE_DEVICE .min_words = 1, .max_words = 1, .words = "a device", .word_option = "device"
+#define CLI_SOME_DEVICES                                                                           \
+	.min_words = 1, .max_words = CLI_ANY, .words = "a device", .word_option = "device"
+#define CLI_ONE_GUEST                                                                              \
+	.min_words = 1, .max_words = 1, .words = "a guest (name, uuid or id)",                     \
+	.word_option = "domain"
 
 /* All verbs, ends with NULL. */
 extern const struct cli_verb *const cli_verbs[];
