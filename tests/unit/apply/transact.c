@@ -506,7 +506,7 @@ static void reap(pid_t pid)
 static void hang_at(struct machine *machine, unsigned at, unsigned *hangs)
 {
 	struct pp_effects effects;
-	struct pp_apply_options options = {.deadline_ms = 20};
+	struct pp_apply_options options = {.deadline_ms = 500};
 	struct pp_error error = {0};
 	bool changed;
 	machine_reset(machine);
