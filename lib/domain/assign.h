@@ -40,7 +40,7 @@ int pp_assigning_usb(struct pp_assigning *assigning);
 void pp_assigning_needs(struct pp_assigning *assigning);
 bool pp_usb_is_companion(const char *model); /* ich9-uhci1..3: sits in the slot of its EHCI */
 bool pp_usb_is_ich9(const char *model);
-/* pci.c */
+/* pci.c, with placing.h */
 int pp_assigning_pci(struct pp_assigning *assigning);
 /* alias.c */
 int pp_assigning_aliases(struct pp_assigning *assigning);
