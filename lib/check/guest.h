@@ -40,7 +40,8 @@ struct pp_guest_facts {
 	bool libvirt;            /* libvirt starts it */
 	bool kvm;                /* else pure emulation */
 	bool q35;                /* else i440fx */
-	bool machine_before_7_1; /* machine type of QEMU 7.0 or older */
+	bool machine_before_7_1; /* machine type of QEMU 7.0 or older: they leave memory in the
+				    hole that AMD's IOMMU has below 1 TiB */
 	bool efi;
 	bool running, paused; /* now */
 	uint64_t memory;      /* bytes */

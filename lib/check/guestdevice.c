@@ -11,6 +11,12 @@ static const char *address_of(struct pp_check_run *run, const struct pp_guest_ho
 	return pp_check_join(run, NULL, "%s", pp_address_text(&hostdev->address, text));
 }
 
+/* What changes its definition. */
+static const char *edit_of(const struct pp_check_run *run)
+{
+	return run->guest->libvirt ? "virsh edit" : "pcipass edit";
+}
+
 void pp_check_device_missing(struct pp_check_run *run)
 {
 	for (size_t i = 0; i < run->guest->n_hostdevs; i++) {
@@ -21,9 +27,8 @@ void pp_check_device_missing(struct pp_check_run *run)
 		const char *address = address_of(run, hostdev);
 		pp_finding_add(run, PP_FAIL, "its device %s is not on this host", address);
 		pp_finding_evidence(run, "/sys/bus/pci/devices/%s: not there", address);
-		pp_finding_remedy(run,
-			"pcipass nodedev-list --long shows where it is now; pcipass edit %s",
-			run->guest->name);
+		pp_finding_remedy(run, "pcipass nodedev-list --long shows where it is now; %s %s",
+			edit_of(run), run->guest->name);
 	}
 }
 
@@ -152,7 +157,7 @@ void pp_check_not_detached(struct pp_check_run *run)
 	}
 }
 
-/* libvirt asks that every port above has ACS, and is strict about it. */
+/* libvirt's rule that every port above has ACS; newer ones leave that to VFIO, and say nothing. */
 void pp_check_libvirt_policy(struct pp_check_run *run)
 {
 	if (!run->guest->libvirt)
@@ -167,8 +172,8 @@ void pp_check_libvirt_policy(struct pp_check_run *run)
 			if (!capabilities->read || !capabilities->express ||
 				capabilities->express_type != 6 || capabilities->acs)
 				continue;
-			pp_finding_add(run, PP_FAIL,
-				"libvirt will refuse %s: it is behind a switch lacking ACS (%s)",
+			pp_finding_add(run, PP_WARN,
+				"libvirt may refuse %s: it is behind a switch lacking ACS (%s)",
 				device->name, port->name);
 			pp_finding_evidence(run,
 				"/sys/bus/pci/devices/%s/config: no ACS capability", port->name);
@@ -224,10 +229,16 @@ void pp_check_slot_split(struct pp_check_run *run)
 				other->name, device->name, problem);
 			pp_finding_evidence(
 				run, "/sys/bus/pci/devices/%s, %s", device->name, other->name);
-			pp_finding_remedy(run,
-				"pcipass attach-hostdev %s %s gives the whole card, in one slot "
-				"(multifunction='on')",
-				run->guest->name, device->name);
+			if (run->guest->libvirt)
+				pp_finding_remedy(run,
+					"all functions of the card, in one slot "
+					"(multifunction='on'): virsh edit %s",
+					run->guest->name);
+			else
+				pp_finding_remedy(run,
+					"pcipass attach-hostdev %s %s gives the whole card, in one "
+					"slot (multifunction='on')",
+					run->guest->name, device->name);
 		}
 	}
 }
@@ -320,7 +331,8 @@ void pp_check_unplug_needs_guest(struct pp_check_run *run)
 		"has "
 		"to let go itself");
 	pp_finding_evidence(run, "its state: paused");
-	pp_finding_remedy(run, "pcipass resume %s", run->guest->name);
+	pp_finding_remedy(
+		run, "%s resume %s", run->guest->libvirt ? "virsh" : "pcipass", run->guest->name);
 }
 
 void pp_check_no_free_port(struct pp_check_run *run)

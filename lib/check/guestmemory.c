@@ -61,7 +61,9 @@ void pp_check_memory_short(struct pp_check_run *run)
 				"not help",
 				memory->zfs_cache ? ", or lower zfs_arc_max" : ""));
 	}
-	if (caller && caller->memory_limit != UINT64_MAX && need > caller->memory_limit)
+	/* libvirt's guests are in a group of their own. */
+	if (caller && !guest->libvirt && caller->memory_limit != UINT64_MAX &&
+		need > caller->memory_limit)
 		short_of(run, "memory", need, caller->memory_limit,
 			pp_check_join(run, NULL, "%s: %s are left",
 				caller->memory_limit_file ? caller->memory_limit_file

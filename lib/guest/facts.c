@@ -133,24 +133,11 @@ static unsigned count_free_ports(const struct pp_domain *assigned)
 	return count;
 }
 
-/* "pc-q35-6.2": machine types up to 7.0 leave memory in the hole that AMD's IOMMU has below 1 TiB.
- */
-static bool is_before_7_1(const char *machine)
-{
-	const char *dash = machine ? strrchr(machine, '-') : NULL, *end;
-	uint64_t major, minor;
-
-	if (!dash || pp_parse_prefix(dash + 1, 10, 1000, &major, &end) < 0 || *end != '.' ||
-		pp_parse_prefix(end + 1, 10, 1000, &minor, &end) < 0)
-		return false;
-	return major < 7 || (major == 7 && minor < 1);
-}
-
 static void fill_kind(const struct pp_domain *domain, struct pp_guest_facts *facts)
 {
 	facts->kvm = domain->type == PP_DOMAIN_KVM;
 	facts->q35 = domain->os.q35;
-	facts->machine_before_7_1 = is_before_7_1(domain->os.machine);
+	facts->machine_before_7_1 = pp_machine_is_before(domain->os.machine, 7, 1);
 	facts->efi = domain->os.efi;
 	facts->memory = domain->memory;
 	facts->memlock = pp_domain_memlock(domain);

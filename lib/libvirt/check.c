@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* All checks for a guest that libvirt runs: of its run while it runs, else of its definition. What
- * pcipass does not understand of it is libvirt's to do, and no fault here; then the host's side of
- * it is checked, and its memory where that is understood. */
+ * pcipass does not understand of it is libvirt's to do, and no fault here. */
 #include "base/parse.h"
 #include "lib/check/check.h"
 #include "lib/domain/domain.h"
 #include "lib/host/libvirt.h"
+#include "lib/libvirt/facts.h"
 #include <errno.h>
 #include <string.h>
 
@@ -63,50 +63,25 @@ int pp_libvirt_xml(struct pp_context *context, const struct pp_libvirt_guest *gu
 	return 0;
 }
 
-static void fill_domain(const struct pp_domain *domain, struct pp_guest_facts *facts)
+int pp_libvirt_check_guest(const struct pp_host *host, const struct pp_libvirt_guest *guest,
+	const char *text, size_t length, struct pp_arena *arena,
+	const struct pp_check_options *options, struct pp_findings **ret_findings,
+	struct pp_error *error)
 {
-	facts->kvm = domain->type == PP_DOMAIN_KVM;
-	facts->q35 = domain->os.q35;
-	facts->efi = domain->os.efi;
-	facts->memory = domain->memory;
-	facts->memlock = pp_domain_memlock(domain);
-	facts->phys_bits = domain->cpu.address_bits;
-}
-
-static int fill_hostdevs(const struct pp_host *host, const struct pp_libvirt_guest *guest,
-	struct pp_arena *arena, struct pp_guest_facts *facts)
-{
-	struct pp_guest_hostdev *list = pp_arena_array(arena, guest->n_devices + 1, sizeof(*list));
-	if (!list)
-		return -ENOMEM;
-	for (size_t i = 0; i < guest->n_devices; i++)
-		list[i] = (struct pp_guest_hostdev){.address = guest->devices[i].address,
-			.device = pp_host_device(host, &guest->devices[i].address),
-			.managed = guest->devices[i].managed};
-	facts->hostdevs = list;
-	facts->n_hostdevs = guest->n_devices;
-	return 0;
-}
-
-static int check(const struct pp_host *host, const struct pp_libvirt_guest *guest, const char *text,
-	size_t length, struct pp_arena *arena, const struct pp_check_options *options,
-	struct pp_findings **ret_findings, struct pp_error *error)
-{
-	PP_CLEANUP(pp_domain_freep) struct pp_domain *domain = NULL;
 	struct pp_check_options own = options ? *options : (struct pp_check_options){0};
-	struct pp_guest_facts facts = {.name = guest->name,
-		.libvirt = true,
-		.kvm = true,
-		.running = guest->qemu > 0,
-		.paused = pp_text_is(guest->state, "paused"),
-		.numa_node = -1};
+	struct pp_guest_facts facts;
 	own.guest = guest->name;
 	own.libvirt = true;
-	if (text && pp_domain_parse(text, length, guest->name, &domain, NULL) >= 0)
-		fill_domain(domain, &facts);
-	if (fill_hostdevs(host, guest, arena, &facts) < 0)
+	if (pp_libvirt_facts(host, guest, text, length, arena, &facts) < 0)
 		return pp_error_oom(error);
 	return pp_check_guest(host, &facts, &own, ret_findings, error);
+}
+
+/* With the hook on, the companions of its devices go along as they do with one of ours. */
+static bool takes_group(struct pp_context *context)
+{
+	struct pp_libvirt_hook_info info;
+	return pp_libvirt_hook_info(context, &info, NULL) >= 0 && info.state == PP_HOOK_ON;
 }
 
 int pp_libvirt_check(struct pp_context *context, const struct pp_host *host, const char *name,
@@ -116,6 +91,7 @@ int pp_libvirt_check(struct pp_context *context, const struct pp_host *host, con
 	PP_CLEANUP(pp_arena_freep) struct pp_arena *arena = pp_arena_new();
 	PP_CLEANUP(pp_libvirt_list_freep) struct pp_libvirt_list *list = NULL;
 	const struct pp_libvirt_guest *guest = NULL;
+	struct pp_check_options own = options ? *options : (struct pp_check_options){0};
 	const char *text = NULL;
 	size_t length = 0;
 	if (!arena)
@@ -127,7 +103,9 @@ int pp_libvirt_check(struct pp_context *context, const struct pp_host *host, con
 		context, arena, guest->status ? guest->status : guest->file, &text, &length, error);
 	if (r < 0)
 		return r;
-	return check(host, guest, text, length, arena, options, ret_findings, error);
+	own.group |= takes_group(context);
+	return pp_libvirt_check_guest(
+		host, guest, text, length, arena, &own, ret_findings, error);
 }
 
 int pp_libvirt_check_xml(struct pp_context *context, const struct pp_host *host, const char *xml,
@@ -136,6 +114,7 @@ int pp_libvirt_check_xml(struct pp_context *context, const struct pp_host *host,
 {
 	PP_CLEANUP(pp_arena_freep) struct pp_arena *arena = pp_arena_new();
 	struct pp_libvirt_guest guest = {0};
+	struct pp_check_options own = options ? *options : (struct pp_check_options){0};
 	size_t start = 0, size = length;
 	if (!arena)
 		return pp_error_oom(error);
@@ -159,7 +138,9 @@ int pp_libvirt_check_xml(struct pp_context *context, const struct pp_host *host,
 	PP_FREE char *name = strdup(guest.name);
 	if (!name)
 		return pp_error_oom(error);
-	r = check(host, &guest, xml + start, size, arena, options, ret_findings, error);
+	own.group |= takes_group(context);
+	r = pp_libvirt_check_guest(
+		host, &guest, xml + start, size, arena, &own, ret_findings, error);
 	if (r >= 0)
 		*ret_name = PP_TAKE(name);
 	return r;

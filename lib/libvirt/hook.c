@@ -8,6 +8,7 @@
 #include "lib/apply/apply.h"
 #include "lib/check/check.h"
 #include "lib/host/libvirt.h"
+#include "lib/libvirt/facts.h"
 #include "lib/plan/plan.h"
 #include <errno.h>
 #include <stdio.h>
@@ -176,13 +177,17 @@ static void add_companions(struct hook *hook)
 	}
 }
 
-static int check(struct hook *hook, struct pp_findings **ret_findings, struct pp_error *error)
+/* Its devices, its memory and how both fit into it; XML was read whole before. */
+static int check(struct hook *hook, const char *xml, size_t length,
+	struct pp_findings **ret_findings, struct pp_error *error)
 {
-	struct pp_check_options options = {
-		.group = true, .guest = hook->name, .libvirt = true, .act = true};
+	struct pp_check_options options = {.group = true, .act = true};
 	PP_CLEANUP(pp_findings_freep) struct pp_findings *findings = NULL;
-	int r = pp_check_devices(
-		hook->host, hook->devices, hook->n_hostdevs, &options, &findings, error);
+	size_t start = 0, size = 0;
+	if (pp_libvirt_domain_text(xml, length, &start, &size) < 0)
+		return pp_error_oom(error);
+	int r = pp_libvirt_check_guest(hook->host, &hook->guest, xml + start, size, hook->arena,
+		&options, &findings, error);
 	if (r >= 0)
 		r = pp_findings_refuse(findings, error);
 	if (findings && ret_findings)
@@ -225,7 +230,7 @@ static int prepare(struct hook *hook, const char *xml, size_t length,
 	if (r >= 0)
 		r = check_unmanaged(hook, error);
 	if (r >= 0)
-		r = check(hook, ret_findings, error);
+		r = check(hook, xml, length, ret_findings, error);
 	if (r < 0)
 		return r;
 	add_companions(hook);

@@ -36,9 +36,13 @@ refused() {
 		printf '%s\n' "$out" | sed 's/^/  | /'
 	fi
 }
-driver() { # of an address; "none"
+driver() { # of an address; "none". Without processes: in software emulation each costs more than all else
 	local link
-	link=$(readlink "/sys/bus/pci/devices/$1/driver") && basename "$link" || echo none
+	for link in /sys/bus/pci/drivers/*/"$1"; do
+		link=${link%/*}
+		[ -e "$link/$1" ] && echo "${link##*/}" || echo none
+		return
+	done
 }
 # guest_xml NAME MACHINE CMDLINE [DEVICES-XML] [TYPE]: a small guest that boots the lab's guest kernel
 guest_xml() {
@@ -85,9 +89,10 @@ disk_of() {
 }
 # the address of the first function of a class (hex prefix): class_at 0c0320
 class_at() {
-	local d
+	local d class
 	for d in /sys/bus/pci/devices/*; do
-		case $(cat "$d/class") in 0x$1*) basename "$d"; return ;; esac
+		read -r class <"$d/class"
+		case $class in 0x$1*) echo "${d##*/}"; return ;; esac
 	done
 	return 1
 }

@@ -401,7 +401,7 @@ static const struct {
 	{"identity-changed", PP_FAIL, other_serial, remember, "S4EWNX1"},
 	{"group-changed", PP_WARN, other_group, remember, "remembered"},
 	{"not-detached", PP_FAIL, unmanaged, unmanaged_bound, "nodedev-detach"},
-	{"libvirt-policy", PP_FAIL, behind_switch, behind_good_switch, "lacking ACS"},
+	{"libvirt-policy", PP_WARN, behind_switch, behind_good_switch, "lacking ACS"},
 	{"card-split", PP_NOTE, half_card, whole_card, "stays on the host"},
 	{"card-split", PP_NOTE, torn_card, whole_card, "another slot"},
 	{"card-split", PP_WARN, half_display, whole_card, "attach-hostdev"},

@@ -113,6 +113,20 @@ static void test_refused(void **state)
 	pp_findings_free(answer.findings);
 }
 
+/* What is not about its devices stands in the way too: its memory is pinned as a whole. */
+static void test_memory(void **state)
+{
+#define MEMORY(more)                                                                               \
+	"<domain type='kvm'><name>g</name><memory unit='TiB'>1</memory>" more                      \
+	"<devices>" DEVICE("01", "00", "0", "yes") "</devices></domain>"
+	static const char *const guests[] = {MEMORY(""), MEMORY("<unknown><to us=''/></unknown>")};
+	for (size_t i = 0; i < PP_COUNT(guests); i++) {
+		struct answer answer = ask(NULL, "prepare", "begin", guests[i]);
+		expect(&answer, PP_STATUS_NOT_READY, "memory-short");
+		pp_findings_free(answer.findings);
+	}
+}
+
 /* All checks pass: what is left is to move it, which a machine as text refuses. */
 static void test_goes(void **state)
 {
@@ -134,6 +148,6 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {cmocka_unit_test(test_input),
 		cmocka_unit_test(test_nothing), cmocka_unit_test(test_refused),
-		cmocka_unit_test(test_goes)};
+		cmocka_unit_test(test_memory), cmocka_unit_test(test_goes)};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
