@@ -4,7 +4,7 @@
 #include "cli/verb.h"
 #include <string.h>
 
-static const char *const group_titles[CLI_GROUPS] = {
+const char *const cli_group_titles[CLI_GROUPS] = {
 	[CLI_LOOK] = "Look (nothing is changed)",
 	[CLI_GIVE] = "Give",
 	[CLI_TAKE_BACK] = "Take back",
@@ -39,7 +39,7 @@ void cli_help_all(void)
 	      "Alone, it shows what can go, what is held and what is out.\n",
 		stdout);
 	for (int group = 0; group < CLI_GROUPS; group++) {
-		printf("\n%s\n", group_titles[group]);
+		printf("\n%s\n", cli_group_titles[group]);
 		for (size_t i = 0; cli_verbs[i]; i++)
 			if ((int)cli_verbs[i]->group == group)
 				printf("  %-18s %s\n", cli_verbs[i]->name, cli_verbs[i]->summary);
@@ -53,16 +53,18 @@ void cli_help_all(void)
 		stdout);
 }
 
+const char *cli_option_text(const struct pp_option *option, char *text, size_t size)
+{
+	char letter[] = {'-', option->letter, ',', ' ', '\0'};
+	snprintf(text, size, "%s--%s%s%s", option->letter ? letter : "", option->name,
+		option->argument ? " " : "", option->argument ? option->argument : "");
+	return text;
+}
+
 static void print_option(const struct pp_option *option)
 {
 	char left[80];
-	if (option->letter)
-		snprintf(left, sizeof(left), "-%c, --%s%s%s", option->letter, option->name,
-			option->argument ? " " : "", option->argument ? option->argument : "");
-	else
-		snprintf(left, sizeof(left), "--%s%s%s", option->name, option->argument ? " " : "",
-			option->argument ? option->argument : "");
-	printf("  %-22s %s\n", left, option->help);
+	printf("  %-22s %s\n", cli_option_text(option, left, sizeof(left)), option->help);
 }
 
 void cli_help_verb(const struct cli_verb *verb)
@@ -84,16 +86,22 @@ void cli_help_verb(const struct cli_verb *verb)
 		printf("\n%s", more);
 }
 
+static bool manual;
+static const struct pp_option options[] = {
+	{"scdoc", 0, NULL, "the manual page's source", &manual},
+};
+
 static int run(struct cli *cli, const char *const *words, size_t n_words)
 {
+	const struct cli_verb *verb = n_words ? cli_verb_find(words[0]) : NULL;
 	cli->json = false;
-	if (n_words == 0) {
-		cli_help_all();
-		return PP_STATUS_OK;
-	}
-	const struct cli_verb *verb = cli_verb_find(words[0]);
-	if (verb) {
-		cli_help_verb(verb);
+	if (verb || n_words == 0) {
+		if (manual)
+			cli_manual(verb);
+		else if (verb)
+			cli_help_verb(verb);
+		else
+			cli_help_all();
 		return PP_STATUS_OK;
 	}
 	struct pp_error error;
@@ -110,6 +118,8 @@ const struct cli_verb cli_verb_help = {
 	.summary = "the verbs, or one of them",
 	.example = "  $ pcipass help nodedev-detach\n",
 	.usage = "[VERB]",
+	.options = options,
+	.n_options = PP_COUNT(options),
 	.max_words = 1,
 	.run = run,
 };

@@ -8,10 +8,22 @@
 #include <signal.h>
 #include <string.h>
 
-struct globals {
+static struct {
 	bool json, dry_run, yes, help, version;
 	const char *root;
+} globals;
+
+const struct pp_option cli_global_options[] = {
+	{"root", 0, "DIR",
+		"another machine: a folder with sys, proc, dev, etc; or a file that describes one",
+		NULL, &globals.root},
+	{"json", 0, NULL, "print one JSON object", &globals.json},
+	{"dry-run", 0, NULL, "print the steps and change nothing", &globals.dry_run},
+	{"yes", 'y', NULL, "answer plain questions with yes", &globals.yes},
+	{"help", 'h', NULL, "how to use it", &globals.help},
+	{"version", 'V', NULL, "the version", &globals.version},
 };
+const size_t cli_n_global_options = PP_COUNT(cli_global_options);
 
 /* Where a standard descriptor is closed, the next file to be opened would become it, and be written
  * to. What is put there cannot be written (or read), so that the lack is still noticed. */
@@ -21,24 +33,6 @@ static void fill_standard_descriptors(void)
 		if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", fd == 0 ? O_WRONLY : O_RDONLY) < 0)
 			_exit(PP_STATUS_FAILED);
 }
-
-static size_t global_options(struct globals *globals, struct pp_option *options)
-{
-	const struct pp_option table[] = {
-		{"root", 0, "DIR",
-			"another machine: a folder with sys, proc, dev, etc; or a file that "
-			"describes one",
-			NULL, &globals->root},
-		{"json", 0, NULL, "print one JSON object", &globals->json},
-		{"dry-run", 0, NULL, "print the steps and change nothing", &globals->dry_run},
-		{"yes", 'y', NULL, "answer plain questions with yes", &globals->yes},
-		{"help", 'h', NULL, "how to use it", &globals->help},
-		{"version", 'V', NULL, "the version", &globals->version},
-	};
-	memcpy(options, table, sizeof(table));
-	return PP_COUNT(table);
-}
-#define GLOBALS_MAX 8
 
 /* The place of the verb in ARGV: the first word that is neither an option nor the root; argc: none.
  */
@@ -56,10 +50,10 @@ static int verb_at(int argc, char **argv)
 /* All options of the verb: its own, its name for the first word, and the global ones. The caller
  * frees. */
 static struct pp_option *all_options(
-	const struct cli_verb *verb, struct globals *globals, const char **word, size_t *ret_count)
+	const struct cli_verb *verb, const char **word, size_t *ret_count)
 {
 	size_t own = verb ? verb->n_options : 0;
-	struct pp_option *options = calloc(own + 1 + GLOBALS_MAX, sizeof(*options));
+	struct pp_option *options = calloc(own + 1 + cli_n_global_options, sizeof(*options));
 	if (!options)
 		return NULL;
 	if (own > 0)
@@ -67,7 +61,8 @@ static struct pp_option *all_options(
 	if (verb && verb->word_option)
 		options[own++] = (struct pp_option){
 			.name = verb->word_option, .argument = "NAME", .value = word};
-	*ret_count = own + global_options(globals, options + own);
+	memcpy(options + own, cli_global_options, sizeof(cli_global_options));
+	*ret_count = own + cli_n_global_options;
 	return options;
 }
 
@@ -82,15 +77,14 @@ static int check_words(struct cli *cli, size_t n_words, const char *extra)
 	return PP_STATUS_OK;
 }
 
-static int run_verb(
-	struct cli *cli, const char **words, size_t n_words, const struct globals *globals)
+static int run_verb(struct cli *cli, const char **words, size_t n_words)
 {
 	const struct cli_verb *verb = cli->verb;
-	cli->root = globals->root;
-	cli->json = globals->json;
-	cli->dry_run = globals->dry_run;
-	cli->yes = globals->yes;
-	if (globals->help) {
+	cli->root = globals.root;
+	cli->json = globals.json;
+	cli->dry_run = globals.dry_run;
+	cli->yes = globals.yes;
+	if (globals.help) {
 		cli->json = false;
 		cli_help_verb(verb);
 		return PP_STATUS_OK;
@@ -112,24 +106,23 @@ static int unknown_verb(struct cli *cli, const char *name)
 	return cli_fail(cli, &error);
 }
 
-static int run_alone(struct cli *cli, const struct globals *globals)
+static int run_alone(struct cli *cli)
 {
-	if (globals->version) {
+	if (globals.version) {
 		printf("pcipass %s\n", PCIPASS_VERSION);
 		return PP_STATUS_OK;
 	}
-	if (globals->help) {
+	if (globals.help) {
 		cli_help_all();
 		return PP_STATUS_OK;
 	}
-	cli->root = globals->root;
-	cli->json = globals->json;
+	cli->root = globals.root;
+	cli->json = globals.json;
 	return cli_overview(cli);
 }
 
 static int run(struct cli *cli, int argc, char **argv)
 {
-	struct globals globals = {0};
 	int at = verb_at(argc, argv);
 	if (at < argc) {
 		cli->verb = cli_verb_find(argv[at]);
@@ -138,7 +131,7 @@ static int run(struct cli *cli, int argc, char **argv)
 	}
 	const char *first = NULL;
 	size_t n_options, n_words;
-	PP_FREE struct pp_option *options = all_options(cli->verb, &globals, &first, &n_options);
+	PP_FREE struct pp_option *options = all_options(cli->verb, &first, &n_options);
 	PP_FREE char **rest = calloc((size_t)argc + 1, sizeof(*rest));
 	PP_FREE const char **words = calloc((size_t)argc + 2, sizeof(*words));
 	if (!options || !rest || !words)
@@ -152,10 +145,10 @@ static int run(struct cli *cli, int argc, char **argv)
 	if (pp_options_parse(options, n_options, n, rest, words + 1, &n_words, &error) < 0)
 		return cli_fail(cli, &error);
 	if (!cli->verb)
-		return run_alone(cli, &globals);
+		return run_alone(cli);
 	if (first)
 		words[0] = first;
-	return run_verb(cli, first ? words : words + 1, n_words + (first ? 1 : 0), &globals);
+	return run_verb(cli, first ? words : words + 1, n_words + (first ? 1 : 0));
 }
 
 int main(int argc, char **argv)

@@ -7,7 +7,15 @@
 #include "base/options.h"
 #include "cli/cli.h"
 
-enum cli_group { CLI_LOOK, CLI_GIVE, CLI_TAKE_BACK, CLI_GUESTS, CLI_HOST, CLI_GROUPS };
+enum cli_group {
+	CLI_LOOK,
+	CLI_GIVE,
+	CLI_TAKE_BACK,
+	CLI_GUESTS,
+	CLI_HOST,
+	CLI_GROUPS,
+	CLI_UNLISTED = CLI_GROUPS
+};
 
 struct cli_verb {
 	const char *name;
@@ -42,7 +50,16 @@ const struct cli_verb *cli_verb_find(const char *name);
 /* The nearest verb's name, or NULL. */
 const char *cli_verb_nearest(const char *name);
 
+/* What every verb knows. */
+extern const struct pp_option cli_global_options[];
+extern const size_t cli_n_global_options;
+
 void cli_help_all(void);
 void cli_help_verb(const struct cli_verb *verb);
+/* "-o, --columns NAME" */
+const char *cli_option_text(const struct pp_option *option, char *text, size_t size);
+/* The source, for scdoc, of pcipass-VERB(1); of pcipass(1) for NULL. */
+void cli_manual(const struct cli_verb *verb);
+extern const char *const cli_group_titles[CLI_GROUPS];
 
 #endif

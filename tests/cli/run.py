@@ -554,6 +554,70 @@ class Typing(Case):
             self.assertIsInstance(json.loads(out), dict, args)
 
 
+class Manual(Case):
+    """The manual's pages and the completion say what the program knows, and each shell understands them."""
+    DATA = os.path.join(os.path.dirname(os.path.dirname(HERE)), "data", "completion")
+
+    def printed(self, *args):
+        return self.ends(self.run_program(list(args)), OK).stdout.decode()
+
+    def options(self, verb):
+        return re.findall(r"^  (?:-\w, )?--([a-z][a-z-]*)", self.printed("help", verb), re.M)
+
+    def offered(self, *words):
+        return [line.split("\t")[0] for line in self.text_run("complete", "--", *words).stdout.decode().splitlines()]
+
+    def test_pages(self):
+        whole = self.printed("help", "--scdoc")
+        for verb in self.verbs():
+            self.assertIn("*pcipass-%s*(1)" % verb, whole)
+            page = self.printed("help", "--scdoc", verb)
+            for option in self.options(verb):
+                self.assertRegex(page, r"(?m)^\*(-\w, )?--%s\b" % option)
+            made = subprocess.run(["scdoc"], input=page.encode(), stdout=subprocess.PIPE, check=True).stdout
+            self.assertIn(b".SH EXIT STATUS", made)
+
+    def test_candidates(self):
+        self.assertEqual(self.offered(""), self.verbs())
+        self.assertEqual(self.offered("nodedev-d"), ["nodedev-dumpxml", "nodedev-detach"])
+        for verb in self.verbs():
+            self.assertLessEqual({"--" + o for o in self.options(verb)}, set(self.offered(verb, "--")))
+        self.assertIn("--dry-run", self.offered("nodedev-detach", "--"))
+        self.assertNotIn("--dry-run", self.offered("nodedev-list", "--"))
+        self.assertIn("pci_0000_00_1a_7", self.offered("nodedev-detach", ""))
+        self.assertEqual(self.offered("nodedev-detach", "0000:00:1a."), ["0000:00:1a.0", "0000:00:1a.7"])
+        self.assertIn("00:1a.7", self.offered("nodedev-detach", "00:1a."))
+        self.assertEqual(self.offered("nodedev-detach", "--driver", "p"), ["pci-stub"])
+        self.assertEqual(self.offered("define", ""), [":files"])
+        self.assertEqual(self.offered("--root", ""), [":files"])
+        self.assertEqual(self.offered("no-such-verb", "x"), [])
+
+    def shell(self, *command):
+        os.symlink(PROGRAM, os.path.join(self.folder, "pcipass"))
+        path = self.folder + ":" + os.environ["PATH"]
+        return subprocess.run(command, env={"PATH": path, "HOME": self.folder, "LC_ALL": "C.UTF-8"}, check=True,
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, cwd=self.folder).stdout.decode().split("\n")[:-1]
+
+    def test_bash(self):
+        said = self.shell("bash", "-c", """. "$0/pcipass.bash"; complete -p pcipass
+            try() { COMP_WORDS=(pcipass "$@"); COMP_CWORD=$#; COMPREPLY=(); _pcipass; echo "${COMPREPLY[*]}"; }
+            try nodedev-det; try nodedev-detach --gr; touch guest.xml; try define gu 2>/dev/null""", self.DATA)
+        self.assertEqual(said, ["complete -F _pcipass pcipass", "nodedev-detach", "--group", "guest.xml"])
+
+    def test_zsh(self):
+        said = self.shell("zsh", "-fc", """_describe() { print -rl -- "${(@P)3}" }; _files() { print files }
+            file=$0; try() { words=(pcipass "$@"); CURRENT=$(($# + 1)); . $file }
+            try nodedev-det; try nodedev-detach --gr; try define gu""", self.DATA + "/_pcipass")
+        self.assertEqual(said, ["nodedev-detach:take devices from the host, for a guest",
+            "--group:its whole IOMMU group goes along", "files"])
+
+    def test_fish(self):
+        said = self.shell("fish", "--no-config", "-c", """source $argv[1]/pcipass.fish; touch guest.xml
+            complete -C 'pcipass nodedev-det'; complete -C 'pcipass nodedev-detach --gr'
+            complete -C 'pcipass define gu'""", self.DATA)
+        self.assertEqual([line.split("\t")[0] for line in said], ["nodedev-detach", "--group", "guest.xml"])
+
+
 class Surroundings(Case):
     def test_a_reader_that_goes_away(self):
         read, write = os.pipe()
