@@ -10,7 +10,8 @@ static const struct pp_option options[] = {
 static int run(struct cli *cli, const char *const *words, size_t n_words)
 {
 	PP_CLEANUP(pp_host_freep) struct pp_host *host = NULL;
-	int status = cli_read(cli, PP_READ_ALL, &host);
+	/* none of its checks asks who uses a device but VFIO, or a device's name */
+	int status = cli_read(cli, PP_READ_GROUPS | PP_READ_CHECKS | PP_READ_HOLDERS, &host);
 	if (status)
 		return status;
 	struct pp_error error = {0};

@@ -302,6 +302,7 @@ enum pp_read {
 	PP_READ_USES = 1 << 4,     /* who uses what */
 	PP_READ_CHECKS = 1 << 5, /* health of devices, settings, kernel log: what only checks ask */
 	PP_READ_ALL = 0x3f,
+	PP_READ_HOLDERS = 1 << 6, /* of the uses only who holds devices through VFIO */
 };
 
 /* One instant of a machine; immutable. */

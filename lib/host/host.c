@@ -40,7 +40,7 @@ static int read_depths(struct pp_reader *reader)
 		if (r == 0)
 			r = pp_caller_read(reader);
 	}
-	if (r == 0 && reader->depth & PP_READ_USES)
+	if (r == 0 && reader->depth & (PP_READ_USES | PP_READ_HOLDERS))
 		r = pp_uses_read(reader);
 	if (r == 0 && reader->depth & PP_READ_CHECKS)
 		r = read_for_checks(reader);

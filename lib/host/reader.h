@@ -58,7 +58,7 @@ int pp_kernel_read(struct pp_reader *reader);
 int pp_memory_read(struct pp_reader *reader);
 int pp_caller_read(struct pp_reader *reader);
 
-/* use.c: PP_READ_USES */
+/* use.c: PP_READ_USES, PP_READ_HOLDERS */
 int pp_uses_read(struct pp_reader *reader);
 
 /* PP_READ_CHECKS */

@@ -99,7 +99,16 @@ static int compare(const void *a, const void *b)
 	return order ? order : strcmp(first->text, second->text);
 }
 
-int pp_uses_read(struct pp_reader *reader)
+/* Looking into every process costs most of all: not where there is nothing to be held. */
+static bool any_on_vfio(const struct pp_reader *reader)
+{
+	for (size_t i = 0; i < reader->n_devices; i++)
+		if (reader->devices[i].driver && strstr(reader->devices[i].driver, "vfio"))
+			return true;
+	return false;
+}
+
+static int read_all(struct pp_reader *reader)
 {
 	int r = pp_uses_read_disks(reader);
 	if (r == 0)
@@ -114,6 +123,16 @@ int pp_uses_read(struct pp_reader *reader)
 		r = pp_uses_read_consoles(reader);
 	for (size_t i = 0; r == 0 && i < reader->n_devices; i++)
 		r = add_functions(reader, &reader->devices[i]);
+	return r;
+}
+
+int pp_uses_read(struct pp_reader *reader)
+{
+	int r = 0;
+	if (reader->depth & PP_READ_USES)
+		r = read_all(reader);
+	else if (any_on_vfio(reader))
+		r = pp_uses_read_files(reader);
 	if (r == 0 && reader->n_uses > 1)
 		qsort(reader->uses, reader->n_uses, sizeof(*reader->uses), compare);
 	return r;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "machine.h"
 #include "base/buffer.h"
+#include "base/parse.h"
 
 #define NVME "pci0000:00/0000:01:00.0"
 #define SATA "pci0000:00/0000:00:1f.2"
@@ -404,23 +405,50 @@ static void open_files(void **state)
 	done();
 }
 
+static const char vfio_held[] = DEVICE_LINK("pci0000:00", "0000:01:00.0")
+	UEVENT("pci0000:00/0000:01:00.0", "DRIVER=vfio-pci\\n", "20000", "1:2", "0:0") DEVICE_LINK(
+		"pci0000:00", "0000:01:00.1") UEVENT("pci0000:00/0000:01:00.1", "", "20000", "1:2",
+		"0:0") "/sys/devices/pci0000:00/0000:01:00.0/iommu_group -> ../7\n"
+		       "/sys/devices/pci0000:00/0000:01:00.1/iommu_group -> ../7\n"
+		       "/sys/dev/char/240:0 -> ../../devices/virtual/vfio/7\n"
+		       "/sys/devices/virtual/vfio/7/x = 1\n"
+		       "/dev/vfio/7 % c 240 0 0600 0 0\n/dev/vfio/vfio % c 10 196 0666 0 0\n"
+		       "/proc/5/comm = qemu-system-x86\n/proc/5/fd/9 -> /dev/vfio/7\n"
+		       "/proc/5/fd/8 -> /dev/vfio/vfio\n";
+
 static void vfio(void **state)
 {
-	machine_open(&machine,
-		DEVICE_LINK("pci0000:00", "0000:01:00.0") UEVENT("pci0000:00/0000:01:00.0",
-			"DRIVER=vfio-pci\\n", "20000", "1:2", "0:0") DEVICE_LINK("pci0000:00",
-			"0000:01:00.1") UEVENT("pci0000:00/0000:01:00.1", "", "20000", "1:2",
-			"0:0") "/sys/devices/pci0000:00/0000:01:00.0/iommu_group -> ../7\n"
-			       "/sys/devices/pci0000:00/0000:01:00.1/iommu_group -> ../7\n"
-			       "/sys/dev/char/240:0 -> "
-			       "../../devices/virtual/vfio/7\n/sys/devices/virtual/vfio/7/x = 1\n"
-			       "/dev/vfio/7 % c 240 0 0600 0 0\n/dev/vfio/vfio % c 10 196 0666 0 "
-			       "0\n"
-			       "/proc/5/comm = qemu-system-x86\n/proc/5/fd/9 -> "
-			       "/dev/vfio/7\n/proc/5/fd/8 -> /dev/vfio/vfio\n",
-		PP_READ_USES);
-	has(1, PP_USE_VFIO, "0000:01:00.0", "qemu-system-x86",
-		"qemu-system-x86 (5) has /dev/vfio/7 open", true);
+	static const unsigned depths[] = {PP_READ_USES, PP_READ_HOLDERS};
+	for (size_t i = 0; i < PP_COUNT(depths); i++) {
+		machine_open(&machine, vfio_held, depths[i]);
+		has(1, PP_USE_VFIO, "0000:01:00.0", "qemu-system-x86",
+			"qemu-system-x86 (5) has /dev/vfio/7 open", true);
+		done();
+	}
+}
+
+static void count_processes(enum pp_tree_access access, const char *path, void *data)
+{
+	if (pp_text_starts(path, "/proc"))
+		++*(size_t *)data;
+}
+
+/* Where nothing is on a VFIO driver no process is looked into. */
+static void no_holders(void **state)
+{
+	PP_BUFFER struct pp_buffer all = PP_BUFFER_INIT;
+	struct pp_error error = {0};
+	size_t count = 0;
+	pp_buffer_puts(&all, hardware);
+	pp_buffer_puts(&all, "/proc/101/fd/4 -> /dev/nvme0n1\n/dev/nvme0n1 % b 259 0 0660 0 6\n");
+	machine = (struct machine){.context = {.read_only = true}};
+	assert_int_equal(pp_tree_parse("test.host", pp_buffer_text(&all),
+				 strlen(pp_buffer_text(&all)), &machine.context.tree, &error),
+		0);
+	pp_tree_watch(machine.context.tree, count_processes, &count);
+	assert_int_equal(pp_host_read(&machine.context, PP_READ_HOLDERS, &machine.host, &error), 0);
+	assert_int_equal(machine.host->n_uses, 0);
+	assert_int_equal(count, 0);
 	done();
 }
 
@@ -536,6 +564,7 @@ int main(void)
 		cmocka_unit_test(odd_ancestors),
 		cmocka_unit_test(open_files),
 		cmocka_unit_test(vfio),
+		cmocka_unit_test(no_holders),
 		cmocka_unit_test(consoles),
 		cmocka_unit_test(behind_others),
 		cmocka_unit_test(functions),
