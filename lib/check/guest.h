@@ -4,6 +4,7 @@
 #ifndef LIB_CHECK_GUEST_H
 #define LIB_CHECK_GUEST_H
 
+#include "base/arena.h"
 #include <pcipass.h>
 
 /* What the definition, or a persistent setting, remembers of a device. */
@@ -21,6 +22,7 @@ struct pp_guest_hostdev {
 	bool placed;  /* its place in the guest is known: */
 	unsigned bus; /* 0: the root bus */
 	uint8_t slot, function;
+	bool shared_bus;                            /* its bus in the guest is a conventional one */
 	bool rom_off;                               /* <rom bar='off'/> or enabled='no' */
 	const char *rom_file;                       /* NULL: the device's own */
 	unsigned boot_order;                        /* 0: not booted from */
@@ -70,6 +72,11 @@ struct pp_guest_facts {
 	const struct pp_guest_file *files;
 	size_t n_files;
 };
+
+/* The endpoints of a group by address, with blanks: what "group" of an identity is. NULL: no
+ * memory.
+ */
+const char *pp_group_endpoints(struct pp_arena *arena, const struct pp_group *group);
 
 /* Every check of a guest: the host's that stand in the way, each device's, and its own. */
 int pp_check_guest(const struct pp_host *host, const struct pp_guest_facts *guest,

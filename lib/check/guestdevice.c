@@ -95,17 +95,17 @@ void pp_check_identity_changed(struct pp_check_run *run)
 	}
 }
 
-static const char *endpoints_of(struct pp_check_run *run, const struct pp_group *group)
+const char *pp_group_endpoints(struct pp_arena *arena, const struct pp_group *group)
 {
-	const char *list = NULL;
+	const char *list = "";
 
-	for (size_t i = 0; i < group->n_devices; i++) {
+	for (size_t i = 0; list && i < group->n_devices; i++) {
 		if (group->devices[i]->header != PP_HEADER_ENDPOINT)
 			continue;
-		list = list ? pp_arena_printf(run->arena, "%s %s", list, group->devices[i]->name)
-			    : group->devices[i]->name;
+		list = pp_arena_printf(
+			arena, "%s%s%s", list, *list ? " " : "", group->devices[i]->name);
 	}
-	return list ? list : "";
+	return list;
 }
 
 void pp_check_group_changed(struct pp_check_run *run)
@@ -120,8 +120,9 @@ void pp_check_group_changed(struct pp_check_run *run)
 
 		if (!wanted || !wanted->group || !group)
 			continue;
-		const char *now = endpoints_of(run, group);
-		if (pp_text_is(now, wanted->group))
+		const char *now = pp_group_endpoints(run->arena, group);
+		run->failed |= !now;
+		if (!now || pp_text_is(now, wanted->group))
 			continue;
 		pp_finding_add(run, PP_WARN,
 			"the IOMMU group of %s is not what it was (a new kernel, firmware or card)",
@@ -243,6 +244,12 @@ void pp_check_slot_split(struct pp_check_run *run)
 	}
 }
 
+/* Behind one conventional bridge both have its address space. */
+static bool share_bus(const struct pp_guest_hostdev *one, const struct pp_guest_hostdev *two)
+{
+	return one->placed && two->placed && one->shared_bus && one->bus == two->bus;
+}
+
 void pp_check_viommu_group(struct pp_check_run *run)
 {
 	const struct pp_guest_facts *guest = run->guest;
@@ -253,7 +260,8 @@ void pp_check_viommu_group(struct pp_check_run *run)
 		for (size_t j = i + 1; one && j < guest->n_hostdevs; j++) {
 			const struct pp_device *two = guest->hostdevs[j].device;
 
-			if (!two || one->group < 0 || one->group != two->group)
+			if (!two || one->group < 0 || one->group != two->group ||
+				share_bus(&guest->hostdevs[i], &guest->hostdevs[j]))
 				continue;
 			pp_finding_add(run, PP_FAIL,
 				"%s and %s are of one IOMMU group, and the guest has an IOMMU of "

@@ -4,6 +4,7 @@
 #include "base/parse.h"
 #include "lib/domain/address.h"
 #include "lib/guest/prepare.h"
+#include "lib/guest/remember.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
@@ -32,8 +33,22 @@ static int settle(const struct pp_host *host, const struct pp_domain *domain, co
 	return pp_domain_assign(domain, facts, known, file, ret_assigned, error);
 }
 
-static int fill_hostdevs(const struct pp_host *host, const struct pp_domain *assigned,
-	struct pp_arena *arena, struct pp_guest_facts *facts)
+static bool is_conventional(const struct pp_domain *assigned, unsigned bus)
+{
+	for (size_t i = 0; i < assigned->n_devices; i++) {
+		const struct pp_domain_device *device = &assigned->devices[i];
+		if (device->kind == PP_DEV_CONTROLLER &&
+			device->controller.type == PP_CONTROLLER_PCI &&
+			device->controller.index == (int)bus)
+			return pp_text_is(device->controller.model, "pcie-to-pci-bridge") ||
+			       pp_text_is(device->controller.model, "pci-bridge") ||
+			       pp_text_is(device->controller.model, "dmi-to-pci-bridge");
+	}
+	return false;
+}
+
+static int fill_hostdevs(struct pp_context *context, const struct pp_host *host, const char *name,
+	const struct pp_domain *assigned, struct pp_arena *arena, struct pp_guest_facts *facts)
 {
 	size_t count = 0;
 	const struct pp_domain_device *device = NULL;
@@ -52,6 +67,8 @@ static int fill_hostdevs(const struct pp_host *host, const struct pp_domain *ass
 			.bus = device->place.bus,
 			.slot = device->place.slot,
 			.function = device->place.function,
+			.shared_bus = device->place.type == PP_PLACE_PCI &&
+				      is_conventional(assigned, device->place.bus),
 			.rom_off = device->rom_bar == PP_OFF || device->rom_enabled == PP_OFF,
 			.boot_order = device->boot_order,
 		};
@@ -63,7 +80,7 @@ static int fill_hostdevs(const struct pp_host *host, const struct pp_domain *ass
 	}
 	facts->hostdevs = list;
 	facts->n_hostdevs = count;
-	return 0;
+	return pp_guest_recall(context, name, arena, list, count);
 }
 
 struct file_list {
@@ -141,7 +158,6 @@ static void fill_kind(const struct pp_domain *domain, struct pp_guest_facts *fac
 	facts->efi = domain->os.efi;
 	facts->memory = domain->memory;
 	facts->memlock = pp_domain_memlock(domain);
-	facts->numa_node = -1;
 	facts->phys_bits = domain->cpu.address_bits;
 	facts->kvm_hidden = domain->features.kvm_hidden == PP_ON;
 	facts->vendor_id = domain->features.hyperv.vendor_id != NULL;
@@ -161,7 +177,7 @@ int pp_guest_facts_fill(struct pp_context *context, const struct pp_host *host,
 	const struct pp_guest *guest, const struct pp_domain *domain, struct pp_arena *arena,
 	struct pp_guest_facts *ret_facts, struct pp_error *error)
 {
-	struct pp_guest_facts facts = {.name = guest->name};
+	struct pp_guest_facts facts = {.name = guest->name, .numa_node = -1};
 	const char *reason;
 
 	fill_kind(domain, &facts);
@@ -173,7 +189,7 @@ int pp_guest_facts_fill(struct pp_context *context, const struct pp_host *host,
 	if (r < 0)
 		return r;
 	facts.free_ports = count_free_ports(assigned);
-	if (fill_hostdevs(host, assigned, arena, &facts) < 0 ||
+	if (fill_hostdevs(context, host, guest->name, assigned, arena, &facts) < 0 ||
 		(context->live && fill_files(domain, arena, &facts) < 0))
 		return pp_error_oom(error);
 	*ret_facts = facts;

@@ -2,12 +2,15 @@
 /* What is shown of guests: lists, one guest's facts, its XML; and that definitions come and go. */
 #include "base/parse.h"
 #include "lib/guest/guest.h"
+#include "lib/guest/remember.h"
 #include "lib/guest/tend.h"
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 #include <unistd.h>
+
+PP_DEFINE_CLEANUP(struct pp_host *, pp_host_free)
 
 const char *pp_guest_state_text(enum pp_guest_state state)
 {
@@ -231,6 +234,26 @@ int pp_guest_xml(struct pp_context *context, const char *name, bool inactive, ch
 	return 0;
 }
 
+/* That it is defined is what counts: what cannot be remembered is said, and not compared later. */
+static void remember(struct pp_context *context, const char *name)
+{
+	PP_CLEANUP(pp_definition_freep) struct pp_definition *definition = NULL;
+	PP_CLEANUP(pp_host_freep) struct pp_host *host = NULL;
+	struct pp_error error = {0};
+
+	if (pp_definition_load(context, name, &definition, NULL) < 0 || !definition->domain)
+		return;
+	int r = 0;
+	if (!pp_domain_next_hostdev(definition->domain, NULL))
+		r = pp_guest_forget(context, name, &error);
+	else
+		r = pp_host_read(context, PP_READ_CONFIG | PP_READ_GROUPS, &host, &error);
+	if (r >= 0 && host)
+		r = pp_guest_remember(context, host, name, definition->domain, true, &error);
+	if (r < 0)
+		pp_context_note(context, "guest %s: %s", name, error.text);
+}
+
 int pp_guest_define(struct pp_context *context, const char *xml, size_t length, const char *file,
 	char **ret_name, bool *ret_changed, struct pp_error *error)
 {
@@ -243,6 +266,7 @@ int pp_guest_define(struct pp_context *context, const char *xml, size_t length, 
 		r = pp_definition_store(context, xml, length, file, &name, &changed, error);
 	if (r < 0)
 		return r;
+	remember(context, name);
 	/* That it is kept is what counts; its run is looked at for the note alone. */
 	if (changed && pp_guest_load_name(context, name, &guest, NULL) >= 0 &&
 		pp_guest_is_active(guest))
@@ -267,6 +291,8 @@ int pp_guest_undefine(struct pp_context *context, const char *name, struct pp_er
 	if (!guest->definition)
 		return 0;
 	r = pp_definition_remove(context, guest->name, error);
+	if (r >= 0)
+		r = pp_guest_forget(context, guest->name, error);
 	if (r >= 0 && pp_guest_is_active(guest))
 		pp_context_note(context, "guest %s: it runs on, and is gone when it has ended",
 			guest->name);

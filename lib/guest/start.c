@@ -6,6 +6,7 @@
 #include "lib/guest/launch.h"
 #include "lib/guest/prepare.h"
 #include "lib/guest/release.h"
+#include "lib/guest/remember.h"
 #include "lib/guest/tend.h"
 #include "lib/host/libvirt.h"
 #include <errno.h>
@@ -105,8 +106,8 @@ static int make_plan(struct start *start, struct pp_error *error)
 
 	if (start->plan && !pp_domain_next_hostdev(start->domain, NULL))
 		return 0;
-	int r = pp_host_read(
-		start->context, start->plan ? PP_READ_CONFIG : PP_READ_ALL, &start->host, error);
+	int r = pp_host_read(start->context,
+		start->plan ? PP_READ_CONFIG | PP_READ_GROUPS : PP_READ_ALL, &start->host, error);
 	if (r < 0 || start->plan)
 		return r;
 	r = pp_guest_prepare_loaded(start->context, start->host, start->guest, start->domain,
@@ -280,6 +281,17 @@ static int refuse_twin(const struct start *start, struct pp_error *error)
 	return -EBUSY;
 }
 
+/* Devices that it did not have when it was defined; before they leave the host, whose driver knows
+ * more of them. A start does not fail for it. */
+static void remember(const struct start *start)
+{
+	struct pp_error error = {0};
+
+	if (start->host && pp_guest_remember(start->context, start->host, start->guest->name,
+				   start->domain, false, &error) < 0)
+		pp_context_note(start->context, "guest %s: %s", start->guest->name, error.text);
+}
+
 static int start_guest(struct start *start, bool *ret_changed, struct pp_error *error)
 {
 	int r = look_at_run(start, error);
@@ -295,6 +307,8 @@ static int start_guest(struct start *start, bool *ret_changed, struct pp_error *
 		r = make_plan(start, error);
 	if (r >= 0)
 		r = make_launch(start, error);
+	if (r >= 0)
+		remember(start);
 	return r < 0 ? r : run(start, ret_changed, error);
 }
 

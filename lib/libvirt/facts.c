@@ -27,6 +27,7 @@ struct reading {
 	struct taken taken;
 	bool ports[BUSES]; /* of the guest: a root port makes it, and a device can be plugged in */
 	bool used[BUSES];
+	bool conventional[BUSES];
 	bool failed; /* out of memory */
 };
 
@@ -183,9 +184,12 @@ static void read_iommu_driver(struct reading *reading, const struct pp_tag *tag)
 static void read_controller(struct reading *reading, const struct pp_tag *tag)
 {
 	uint64_t index;
-	if (pp_tag_says(tag, "type", "pci") && pp_tag_says(tag, "model", "pcie-root-port") &&
-		number(tag, "index", BUSES - 1, &index))
-		reading->ports[index] = true;
+	if (!pp_tag_says(tag, "type", "pci") || !number(tag, "index", BUSES - 1, &index))
+		return;
+	reading->ports[index] = pp_tag_says(tag, "model", "pcie-root-port");
+	reading->conventional[index] = pp_tag_says(tag, "model", "pcie-to-pci-bridge") ||
+				       pp_tag_says(tag, "model", "pci-bridge") ||
+				       pp_tag_says(tag, "model", "dmi-to-pci-bridge");
 }
 
 static void read_hole(struct reading *reading, const struct pp_tag *tag)
@@ -379,6 +383,8 @@ int pp_libvirt_facts(const struct pp_host *host, const struct pp_libvirt_guest *
 		read_all(reading, text, length);
 	for (size_t i = 0; i < BUSES; i++)
 		facts.free_ports += reading->ports[i] && !reading->used[i];
+	for (size_t i = 0; i < facts.n_hostdevs; i++)
+		list[i].shared_bus = list[i].placed && reading->conventional[list[i].bus % BUSES];
 	if (reading->failed)
 		return -ENOMEM;
 	*ret_facts = facts;
