@@ -104,8 +104,7 @@ int pp_libvirt_check(struct pp_context *context, const struct pp_host *host, con
 	if (r < 0)
 		return r;
 	own.group |= takes_group(context);
-	return pp_libvirt_check_guest(
-		host, guest, text, length, arena, &own, ret_findings, error);
+	return pp_libvirt_check_guest(host, guest, text, length, arena, &own, ret_findings, error);
 }
 
 int pp_libvirt_check_xml(struct pp_context *context, const struct pp_host *host, const char *xml,

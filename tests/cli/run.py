@@ -491,6 +491,136 @@ class Guests(Case):
             self.assertEqual(self.root_run("domstate", "win2k3").stdout, b"shut off\n\n")
 
 
+class Libvirt(Case):
+    """Guests of libvirt's: 0000:04:00.0 is in one that runs, win11."""
+    SOURCE = ("<hostdev mode='subsystem' type='pci' managed='yes'><source><address domain='0x0000' bus='0x%02x' "
+        "slot='0x00' function='0x0'/></source></hostdev>")
+
+    def put(self, path, text):
+        path = self.root + path
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        with open(path, "wb") as file:
+            file.write(text if isinstance(text, bytes) else text.encode())
+
+    def domain(self, name, bus=4, more=""):
+        return ("<domain type='kvm'>\n  <name>%s</name>\n  <memory unit='KiB'>262144</memory>\n  <vcpu>1</vcpu>\n"
+            "  <os><type arch='x86_64' machine='pc-q35-7.2'>hvm</type></os>\n  <devices>\n    %s%s\n  </devices>\n"
+            "</domain>\n" % (name, self.SOURCE % bus if bus else "", more))
+
+    def setUp(self):
+        super().setUp()
+        self.put("/etc/libvirt/qemu/win11.xml", self.domain("win11"))
+        self.put("/etc/libvirt/qemu/off.xml", self.domain("off"))
+        self.put("/run/libvirt/qemu/win11.xml", "<domstatus state='running' reason='booted' pid='4242'>\n"
+            + self.domain("win11", more="<alias name='hostdev0'/><newer version='99'/>") + "</domstatus>\n")
+        self.put("/proc/4242/cmdline", b"/usr/bin/qemu-system-x86_64\0-name\0guest=win11,debug-threads=on\0-x\0"
+            b"/var/lib/libvirt/qemu/domain-1-win11\0")
+        os.mkdir(self.root + "/proc/4242/fd")
+        os.symlink("/dev/vfio/9", self.root + "/proc/4242/fd/20")
+        device = self.root + "/sys/bus/pci/devices/0000:04:00.0/driver"
+        os.unlink(device)
+        os.symlink("../../../bus/pci/drivers/vfio-pci", device)
+
+    def test_owners(self):
+        commands = ("", "nodedev-list -o ADDRESS,DRIVER,OWNER", "nodedev-list --long", "nodedev-check 04:00.0",
+            "nodedev-detach 04:00.0", "nodedev-reattach 04:00.0", "nodedev-reset 04:00.0", "nodedev-test 04:00.0",
+            "domcheck win11", "domcheck off", "start win11", "start off", "shutdown win11", "destroy win11",
+            "libvirt-hook --status")
+        self.matches("libvirt", *[(args, self.root_run(*args)) for args in (c.split() for c in commands)])
+
+    def test_ours_wants_the_same(self):
+        self.put("/tmp.xml", self.domain("ours"))
+        self.ends(self.root_run("define", self.root + "/tmp.xml"), OK)
+        for verb in ("start", "domcheck"):
+            out = self.ends(self.root_run(verb, "ours"), IN_USE)
+            self.assertIn("win11, libvirt, running", (out.stdout + out.stderr).decode())
+
+    def test_taken_over(self):
+        self.ends(self.root_run("define", "--from-libvirt", "win11"), OK)
+        self.said(self.ends(self.root_run("start", "win11"), IN_USE), "win11, libvirt, running")
+
+    def test_definitions_of_every_kind(self):
+        """Half written, of other programs, being replaced: what is whole is seen, all else is no guest."""
+        whole = self.domain("half", 4)
+        for number, size in enumerate(range(0, len(whole) - 2, 37)):
+            self.put("/etc/libvirt/qemu/half%d.xml" % number, whole[:size])
+        self.put("/etc/libvirt/qemu/new.xml.new", self.domain("being-replaced"))
+        self.put("/etc/libvirt/qemu/old.xml.dpkg-old", self.domain("packaged"))
+        self.put("/etc/libvirt/qemu/networks/default.xml", "<network><name>default</name></network>")
+        self.put("/etc/libvirt/qemu/bytes.xml", bytes(range(256)) * 64)
+        self.put("/etc/libvirt/qemu/deep.xml", "<a>" * 100000)
+        self.put("/etc/libvirt/qemu/foreign.xml", "<x:domain xmlns:x='urn:x'><x:name>foreign</x:name></x:domain>")
+        self.put("/etc/libvirt/qemu/spaces.xml", "<domain type='kvm' xmlns:qemu='http://libvirt.org/schemas/domain/qemu/1.0'>"
+            "<name>spaces</name><qemu:commandline><qemu:arg value='-x'/></qemu:commandline><metadata><a:hostdev "
+            "xmlns:a='urn:a' type='pci'><source><address bus='1' slot='0'/></source></a:hostdev></metadata><devices>"
+            + self.SOURCE % 4 + "</devices></domain>")
+        os.mkdir(self.root + "/etc/libvirt/qemu/folder.xml")
+        os.symlink("loop.xml", self.root + "/etc/libvirt/qemu/loop.xml")
+        for args in ([], ["nodedev-list", "--long"], ["nodedev-check", "04:00.0"]):
+            out = self.root_run(*args)
+            self.assertIn(b"win11, libvirt, running", out.stdout)
+            self.assertEqual(out.stderr, b"")
+        for name in ("half", "being-replaced", "packaged", "foreign", "default"):
+            self.said(self.ends(self.root_run("start", name), FAILED), "pcipass has no guest|no guest")
+        self.said(self.root_run("start", "spaces"), "spaces is libvirt's")
+        out = self.root_run("domcheck", "spaces")
+        self.assertIn(b"win11, libvirt, running", out.stdout)
+        self.ends(self.root_run("domcheck", self.root + "/etc/libvirt/qemu/half3.xml"), FAILED)
+
+    def test_thousands_of_guests(self):
+        for number in range(2000):
+            self.put("/etc/libvirt/qemu/guest%d.xml" % number, self.domain("guest%d" % number, number % 3 * 2))
+        for args in ([], ["nodedev-list", "--long"], ["domcheck", "guest1999"], ["start", "guest7"]):
+            out = self.root_run(*args)
+            self.assertRegex(out.stdout + out.stderr, b"win11, libvirt, running|guest7 is libvirt's|guest1999")
+
+    def test_without_a_daemon(self):
+        """It is being upgraded: no process, no sockets, a status of a newer one; files say what there is."""
+        os.rename(self.root + "/etc/libvirt/qemu", self.root + "/etc/libvirt/qemu.dpkg-new")
+        out = self.ends(self.root_run("nodedev-detach", "04:00.0"), IN_USE)
+        self.said(out, "win11, libvirt, running")
+        shutil.rmtree(self.root + "/proc/4242")
+        self.assertNotIn(b"win11", self.root_run("nodedev-list", "--long").stdout)
+
+    def test_the_hook_by_hand(self):
+        """Called in every wrong way: it says so or does nothing, and nothing is changed."""
+        xml = self.domain("g", 1).encode()
+        before = tree_of(self.root)
+        cases = (
+            ([], b"", USAGE), (["g"], b"", USAGE), (["g", "prepare"], xml, USAGE),
+            (["g", "prepare", "begin", "-"], b"", FAILED), (["g", "prepare", "begin", "-"], b"\0" * 100000, FAILED),
+            (["g", "prepare", "begin", "-"], xml[:-20], FAILED), (["g", "prepare", "begin", "-"], xml + xml, FAILED),
+            (["g", "prepare", "begin", "-"], self.domain("g", 0).encode(), OK),
+            (["g", "prepare", "begin", "-"], self.domain("g", 0x7f).encode(), NOT_READY),
+            (["g", "prepare", "begin", "-"], self.domain("g", 4).encode(), IN_USE),
+            (["g", "prepare", "begin", "-"], xml, IN_USE), # its disk is mounted
+            (["g", "prepare", "end", "-"], xml, OK), (["g", "frobnicate", "begin", "-"], xml, OK),
+            (["g", "release", "end", "-", "shutdown"], b"", OK), (["g", "", "", ""], b"", OK),
+            (["../../../x", "release", "end", "-"], b"", OK), (["", "release", "end", "-"], b"", OK),
+            (["g" * 5000, "release", "end", "-"], b"", OK), (["a\nb", "migrate", "begin", "-"], b"", OK),
+            (["g", "prepare", "begin", "-"], b"<domain><name>g</name>" + b"<x>" * 200000, FAILED),
+        )
+        for args, text, status in cases:
+            with open(os.path.join(self.folder, "input"), "w+b") as file:
+                file.write(text)
+                file.seek(0)
+                result = self.root_run("libvirt-hook", "run", *args, stdin=file)
+            with self.subTest(args=[a[:40] for a in args], size=len(text)):
+                self.ends(result, status)
+                self.assertEqual(bool(result.stderr), status != OK, result.stderr)
+        result = self.root_run("libvirt-hook", "run", "g", "prepare", "begin", "-", stdin=None,
+            preexec_fn=lambda: os.close(0))
+        self.said(self.ends(result, FAILED), "not whole")
+        self.unchanged(before)
+
+    def test_on_and_off(self):
+        before = tree_of(self.root)
+        self.ends(self.root_run("libvirt-hook", "--enable"), OK)
+        self.ends(self.root_run("libvirt-hook", "--enable", "--dry-run"), OK)
+        self.ends(self.root_run("libvirt-hook", "--disable"), OK)
+        self.unchanged(before)
+
+
 class Typing(Case):
     def test_help(self):
         self.matches("help", (["help"], self.run_program(["help"])), (["--help"], self.run_program(["--help"])))
