@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* A guest's console: this terminal's descriptors and a pty or socket, until Ctrl+] or the end. */
+/* A guest's console: this terminal's descriptors and a pty or socket, until Ctrl+] or the end. A
+ * terminal is raw meanwhile: what is typed is the guest's, Ctrl+C too. */
 #include "base/file.h"
 #include "base/parse.h"
 #include "base/tree.h"
@@ -8,11 +9,14 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <signal.h>
 #include <string.h>
+#include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <sys/un.h>
+#include <termios.h>
 
 #define ESCAPE 0x1d /* Ctrl+] */
 #define PTY_MAJOR_FIRST 136
@@ -72,6 +76,51 @@ static int open_console(const struct pp_guest *guest, int *ret_fd, struct pp_err
 	return -ENOTTY;
 }
 
+/* ---- this terminal ---- */
+
+struct terminal {
+	int fd; /* -1: none, or not a terminal */
+	int signal_fd;
+	struct termios before;
+	sigset_t mask;
+};
+
+static void terminal_done(struct terminal *terminal)
+{
+	if (terminal->fd < 0)
+		return;
+	tcsetattr(terminal->fd, TCSADRAIN, &terminal->before);
+	if (terminal->signal_fd >= 0) {
+		close(terminal->signal_fd);
+		sigprocmask(SIG_SETMASK, &terminal->mask, NULL);
+	}
+}
+
+/* Signals that would end us with the terminal still raw become events. */
+static int terminal_init(struct terminal *terminal, int fd)
+{
+	sigset_t ends;
+
+	*terminal = (struct terminal){.fd = -1, .signal_fd = -1};
+	if (tcgetattr(fd, &terminal->before) < 0)
+		return 0; /* a pipe, or a file */
+	sigemptyset(&ends);
+	sigaddset(&ends, SIGTERM);
+	sigaddset(&ends, SIGINT);
+	sigaddset(&ends, SIGHUP);
+	terminal->signal_fd = signalfd(-1, &ends, SFD_CLOEXEC);
+	if (terminal->signal_fd < 0)
+		return -errno;
+	sigprocmask(SIG_BLOCK, &ends, &terminal->mask);
+	terminal->fd = fd;
+
+	struct termios raw = terminal->before;
+	cfmakeraw(&raw);
+	return tcsetattr(fd, TCSADRAIN, &raw) < 0 ? -errno : 0;
+}
+
+/* ---- the streams ---- */
+
 /* A console is a stream with two ends, and each direction has a buffer of its own. */
 struct stream {
 	int from, to;
@@ -115,20 +164,22 @@ static int stream_move(struct stream *stream, bool typed)
 	return escape != NULL;
 }
 
-/* GUEST_FD, the terminal, and the end of QEMU. */
-static int connect_streams(int guest_fd, int in_fd, int out_fd, int engine_fd)
+/* GUEST_FD, the terminal, the end of QEMU, and a signal to us. */
+static int connect_streams(int guest_fd, int in_fd, int out_fd, int engine_fd, int signal_fd)
 {
 	struct stream typed = {.from = in_fd, .to = guest_fd};
 	struct stream shown = {.from = guest_fd, .to = out_fd};
 
 	for (;;) {
-		struct pollfd waits[3] = {stream_wait(&typed), stream_wait(&shown),
-			{.fd = engine_fd, .events = POLLIN}};
-		if (poll(waits, 3, -1) < 0) {
+		struct pollfd waits[] = {stream_wait(&typed), stream_wait(&shown),
+			{.fd = engine_fd, .events = POLLIN}, {.fd = signal_fd, .events = POLLIN}};
+		if (poll(waits, PP_COUNT(waits), -1) < 0) {
 			if (errno == EINTR)
 				continue;
 			return -errno;
 		}
+		if (waits[3].revents)
+			return -EINTR;
 		int r = waits[0].revents ? stream_move(&typed, true) : 0;
 		if (r > 0)
 			return 0;
@@ -163,7 +214,10 @@ int pp_guest_console(
 	r = open_console(guest, &guest_fd, error);
 	if (r < 0)
 		return error ? pp_error_wrap(error, "guest %s", guest->name) : r;
-	r = connect_streams(guest_fd, in_fd, out_fd, engine_fd);
+	PP_CLEANUP(terminal_done) struct terminal terminal = {.fd = -1};
+	r = terminal_init(&terminal, in_fd);
+	if (r >= 0)
+		r = connect_streams(guest_fd, in_fd, out_fd, engine_fd, terminal.signal_fd);
 	if (r < 0)
 		return pp_error_errno(error, r, "guest %s: its console", guest->name);
 	return 0;

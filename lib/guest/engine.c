@@ -2,6 +2,7 @@
 #include "lib/guest/engine.h"
 #include "base/file.h"
 #include "base/tree.h"
+#include "lib/guest/log.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -31,12 +32,12 @@ static int listen_at(int folder_fd, const char *name, int *ret_fd, struct pp_err
 	return 0;
 }
 
-static int open_file(
-	int folder_fd, const char *name, int flags, int *ret_fd, struct pp_error *error)
+static int open_engine(int folder_fd, int *ret_fd, struct pp_error *error)
 {
-	int fd = openat(folder_fd, name, O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC | flags, 0600);
+	int fd = openat(
+		folder_fd, "engine", O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (fd < 0)
-		return pp_error_errno(error, -errno, "cannot make the file %s", name);
+		return pp_error_errno(error, -errno, "cannot make the file engine");
 	*ret_fd = fd;
 	return 0;
 }
@@ -58,9 +59,9 @@ int pp_engine_spawn(int folder_fd, const struct pp_record_launch *launch, int *r
 	if (r >= 0)
 		r = listen_at(folder_fd, PP_RECORD_VERBS, &verbs, error);
 	if (r >= 0)
-		r = open_file(folder_fd, PP_RECORD_LOG, O_WRONLY | O_APPEND, &log, error);
+		r = pp_log_begin(folder_fd, &log, error);
 	if (r >= 0)
-		r = open_file(folder_fd, "engine", O_WRONLY, &engine, error);
+		r = open_engine(folder_fd, &engine, error);
 	if (r < 0)
 		return r;
 	/* Above the numbers that are placed in the child, where it is written to. */
@@ -98,24 +99,4 @@ int pp_engine_spawn(int folder_fd, const struct pp_record_launch *launch, int *r
 	}
 	*ret_pidfd = pidfd;
 	return 0;
-}
-
-char *pp_engine_last_words(int folder_fd, size_t max)
-{
-	PP_CLOSE int fd = openat(folder_fd, PP_RECORD_LOG, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
-	off_t size = fd < 0 ? -1 : lseek(fd, 0, SEEK_END);
-	if (size <= 0)
-		return NULL;
-	off_t from = size > (off_t)max ? size - (off_t)max : 0;
-	PP_FREE char *text = calloc(1, max + 1);
-	ssize_t n = text ? pread(fd, text, max, from) : -1;
-	if (n <= 0)
-		return NULL;
-	while (n > 0 && (text[n - 1] == '\n' || text[n - 1] == '\r' || text[n - 1] == ' '))
-		text[--n] = '\0';
-	/* From a line's begin on, unless there is just one. */
-	const char *start = text, *newline = from > 0 ? strchr(text, '\n') : NULL;
-	if (newline)
-		start = newline + 1;
-	return *start ? strdup(start) : NULL;
 }

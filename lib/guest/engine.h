@@ -15,7 +15,5 @@
 /* Starts what the launch says; its identity is in the file "engine" before it is QEMU. */
 int pp_engine_spawn(int folder_fd, const struct pp_record_launch *launch, int *ret_pidfd,
 	struct pp_error *error);
-/* The last lines of its log, at most MAX bytes; NULL when it said nothing. The caller frees. */
-char *pp_engine_last_words(int folder_fd, size_t max);
 
 #endif

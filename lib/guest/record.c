@@ -100,8 +100,8 @@ int pp_record_save_engine(int engine_fd)
 
 int pp_record_clear(int folder_fd)
 {
-	static const char *const names[] = {"engine", PP_RECORD_QMP, PP_RECORD_VERBS, PP_RECORD_LOG,
-		"state.json", "launch.json", PP_RECORD_LIVE};
+	static const char *const names[] = {"engine", PP_RECORD_QMP, PP_RECORD_VERBS, "state.json",
+		"launch.json", PP_RECORD_LIVE};
 	for (size_t i = 0; i < PP_COUNT(names); i++)
 		if (unlinkat(folder_fd, names[i], 0) < 0 && errno != ENOENT)
 			return -errno;

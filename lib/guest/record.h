@@ -9,7 +9,7 @@
  *   engine       pid and start time of QEMU, written by QEMU's own process before it becomes QEMU
  *   state.json   where in its life the guest is; written by whoever holds the lock
  *   qmp.sock, verbs.sock   QEMU's two monitors: the supervisor's, and one for verbs
- *   qemu.log     what QEMU says
+ *   qemu.log     what QEMU says, and qemu.log.old (log.h)
  *
  * Files of another version, cut short, or not ours at all are faults that are said, never errors
  * that keep a guest from being taken care of. */
@@ -25,7 +25,6 @@
 #define PP_RECORD_VERSION 1
 #define PP_RECORD_QMP "qmp.sock"
 #define PP_RECORD_VERBS "verbs.sock"
-#define PP_RECORD_LOG "qemu.log"
 #define PP_RECORD_LIVE "live.xml"
 
 /* launch.json */

@@ -3,6 +3,7 @@
 #include "base/file.h"
 #include "base/parse.h"
 #include "lib/guest/engine.h"
+#include "lib/guest/log.h"
 #include "lib/guest/record.h"
 #include "lib/guest/release.h"
 #include "lib/qemu/qmp.h"
@@ -42,7 +43,7 @@ struct supervisor {
 	struct pp_happening queue[QUEUE_MAX];
 	size_t n_queue;
 	sd_event *event;
-	sd_event_source *engine_source, *qmp_source, *more_source, *timer_source;
+	sd_event_source *engine_source, *log_source, *qmp_source, *more_source, *timer_source;
 };
 
 static void happen(struct supervisor *s, enum pp_happening_kind kind, int detail)
@@ -267,6 +268,9 @@ static int on_engine(sd_event_source *source, int fd, uint32_t events, void *dat
 
 static int watch_engine(struct supervisor *s)
 {
+	/* A log that cannot be watched is only longer. */
+	pp_log_watch(s->event, s->folder_fd, &s->log_source);
+	pp_log_trim(s->folder_fd);
 	return sd_event_add_io(s->event, &s->engine_source, s->engine_fd, EPOLLIN, on_engine, s);
 }
 
@@ -342,7 +346,7 @@ static void keep_last_words(struct supervisor *s)
 
 	if (s->state.life.phase != PP_PHASE_RELEASING || !wanted || s->text)
 		return;
-	replace_text(&s->text, &s->state.text, pp_engine_last_words(s->folder_fd, LOG_TAIL));
+	replace_text(&s->text, &s->state.text, pp_log_last_words(s->folder_fd, LOG_TAIL));
 }
 
 static void talk(struct supervisor *s, unsigned actions)
@@ -536,6 +540,7 @@ static void supervisor_done(struct supervisor *s)
 {
 	close_monitor(s);
 	sd_event_source_disable_unref(s->engine_source);
+	sd_event_source_disable_unref(s->log_source);
 	sd_event_source_disable_unref(s->timer_source);
 	sd_event_unref(s->event);
 	pp_record_free(s->record);

@@ -2,6 +2,7 @@
 /* The supervisor with a real QEMU, and with programs that behave badly in its place: every way in
  * which a guest, its QEMU and its supervisor can end. */
 #include "tests/unit/guest/run.h"
+#include "lib/guest/log.h"
 #include "lib/qemu/qmp.h"
 #include <time.h>
 
@@ -305,6 +306,28 @@ static void test_an_event_storm(void **state)
 	pp_record_free(record);
 }
 
+/* Nobody reads what it says, and it says more than there is room for. */
+static void test_talks_without_end(void **state)
+{
+	static const char *const argv[] = {"/bin/sh", "-c",
+		"i=0; while [ $i -lt 60 ]; do head -c 100000 /dev/zero | tr '\\0' x; echo; "
+		"i=$((i+1)); "
+		"sleep 0.02; done; echo the end; exit 3",
+		NULL};
+	struct run *run = *state;
+	struct stat log, old;
+
+	start_with(run, argv, (struct pp_record_launch){0});
+	assert_int_equal(pp_supervisor_await(run->status_fd, RUN_MS), 0);
+	PP_CLEANUP(pp_record_freep) struct pp_record *record = end(run);
+	assert_int_equal(record->state.life.end, PP_END_FAILED);
+	assert_int_equal(record->state.life.end_detail, 3);
+	assert_string_equal(record->state.text, "the end");
+	assert_int_equal(fstatat(run->folder_fd, PP_LOG, &log, 0), 0);
+	assert_int_equal(fstatat(run->folder_fd, PP_LOG_OLD, &old, 0), 0);
+	assert_in_range(log.st_size + old.st_size, 1, 2 * PP_LOG_MAX + 400000);
+}
+
 static void test_destroy_of_one_that_hangs(void **state)
 {
 	struct run *run = *state;
@@ -543,6 +566,7 @@ int main(void)
 		CASE(test_never_answers),
 		CASE(test_talks_nonsense),
 		CASE(test_an_event_storm),
+		CASE(test_talks_without_end),
 		CASE(test_destroy_of_one_that_hangs),
 		CASE(test_the_starter_is_gone),
 		CASE(test_adopted),
