@@ -88,6 +88,27 @@ static int say_state(struct cli *cli)
 	return PP_STATUS_OK;
 }
 
+/* What it gave to guests that still run comes back without it only when it is asked for. */
+static void say_held(struct cli *cli)
+{
+	struct pp_libvirt_list *list = NULL;
+	if (pp_libvirt_list(cli->context, &list, NULL) < 0)
+		return;
+	for (size_t i = 0; i < list->n_items; i++) {
+		const struct pp_libvirt_guest *guest = &list->items[i];
+		char owner[128] = "";
+		if (guest->status && guest->n_devices > 0 &&
+			pp_device_owner(cli->context, &guest->devices[0].address, owner,
+				sizeof(owner), NULL, NULL) >= 0 &&
+			pp_text_starts(owner, "libvirt:"))
+			cli_say(cli,
+				"guest %s runs with devices that pcipass gave to it: pcipass "
+				"recover gives them back when it has ended",
+				guest->name);
+	}
+	pp_libvirt_list_free(list);
+}
+
 static int change(struct cli *cli)
 {
 	struct pp_error error = {0};
@@ -108,6 +129,8 @@ static int change(struct cli *cli)
 	if (r < 0)
 		return cli_fail(cli, &error);
 	cli_set_bool(cli, "changed", changed);
+	if (disable && changed)
+		say_held(cli);
 	return say_state(cli);
 }
 
