@@ -116,6 +116,15 @@ static void parse_rmrr(struct parser *parser, size_t at, size_t length)
 	}
 }
 
+static void check_drhd(struct parser *parser, size_t at, size_t length)
+{
+	if (length < 16)
+		set_fault(parser, "the DRHD at byte %zu is %zu bytes long, shorter than its 16", at,
+			length);
+	else if (get64(parser->bytes + at + 8) == 0)
+		set_fault(parser, "the DRHD at byte %zu names a unit at address zero", at);
+}
+
 static void parse_dmar(struct parser *parser)
 {
 	struct pp_acpi *acpi = parser->acpi;
@@ -130,8 +139,10 @@ static void parse_dmar(struct parser *parser)
 			return;
 		}
 		unsigned type = get16(parser->bytes + at);
-		if (type == DMAR_DRHD)
+		if (type == DMAR_DRHD) {
 			acpi->n_units++;
+			check_drhd(parser, at, size);
+		}
 		if (type == DMAR_RMRR)
 			parse_rmrr(parser, at, size);
 		at += size;

@@ -14,6 +14,9 @@ int pp_use_add_all(struct pp_reader *reader, const struct pp_owners *owners, str
 bool pp_use_known(const struct pp_reader *reader, const struct pp_device *device, const char *name);
 
 int pp_uses_read_disks(struct pp_reader *reader); /* use_disk.c: mounts, swap */
+struct pp_mount;
+/* use_share.c: folders that the machine around this one shares with it */
+int pp_uses_read_shares(struct pp_reader *reader, const struct pp_mount *mounts, size_t n_mounts);
 int pp_uses_read_volumes(
 	struct pp_reader *reader); /* use_volume.c: LVM, MD, LUKS, ZFS, btrfs, boot */
 int pp_uses_read_nets(

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* File systems that are mounted, and swap. */
 #include "base/parse.h"
+#include "lib/host/mounts.h"
 #include "lib/host/use.h"
 #include <errno.h>
 #include <string.h>
 
-#define MOUNTS "/proc/self/mountinfo"
 #define SWAPS "/proc/swaps"
 
 static int describe(struct pp_reader *reader, const char *path, struct pp_disk *disk)
@@ -68,67 +68,17 @@ int pp_disk_find(struct pp_reader *reader, unsigned major, unsigned minor, const
  * ----------------------------------------------------------------------------------------- */
 
 struct mount {
-	unsigned major, minor;
-	const char *point, *source, *line;
+	const struct pp_mount *mount;
 	size_t more; /* other places of the same */
 };
 
-/* Blanks and backslashes are written as three octal digits. */
-static char *unescape(char *text)
-{
-	char *to = text;
-	for (const char *at = text; *at;) {
-		bool octal = at[0] == '\\' && strspn(at + 1, "01234567") >= 3 && at[1] <= '3';
-		*to++ = octal ? (char)((at[1] - '0') * 64 + (at[2] - '0') * 8 + (at[3] - '0'))
-			      : *at;
-		at += octal ? 4 : 1;
-	}
-	*to = '\0';
-	return text;
-}
-
-static char *copy_word(struct pp_reader *reader, const char **cursor)
-{
-	const char *word;
-	size_t length;
-	if (!pp_text_word(cursor, " \t", &word, &length))
-		return NULL;
-	char *text = pp_arena_strndup(reader->arena, word, length);
-	return text ? unescape(text) : NULL;
-}
-
-/* "36 35 259:1 / /mnt rw,noatime shared:1 - ext4 /dev/nvme0n1p1 rw" */
-static bool parse_mount(struct pp_reader *reader, const char *line, struct mount *ret_mount)
-{
-	const char *at = line, *word, *end;
-	size_t length;
-	uint64_t major, minor;
-	if (!pp_text_word(&at, " ", &word, &length) || !pp_text_word(&at, " ", &word, &length) ||
-		!pp_text_word(&at, " ", &word, &length) ||
-		pp_parse_prefix(word, 10, UINT32_MAX, &major, &end) < 0 || *end != ':' ||
-		pp_parse_prefix(end + 1, 10, UINT32_MAX, &minor, &end) < 0 || *end != ' ' ||
-		!pp_text_word(&at, " ", &word, &length))
-		return false;
-	*ret_mount =
-		(struct mount){.major = (unsigned)major, .minor = (unsigned)minor, .line = line};
-	ret_mount->point = copy_word(reader, &at);
-	const char *dash = strstr(at, " - ");
-	if (!ret_mount->point || !dash)
-		return false;
-	dash += strlen(" - ");
-	if (!pp_text_word(&dash, " ", &word, &length))
-		return false;
-	ret_mount->source = copy_word(reader, &dash);
-	return ret_mount->source;
-}
-
-static bool same_mount(const struct mount *a, const struct mount *b)
+static bool same_mount(const struct pp_mount *a, const struct pp_mount *b)
 {
 	return a->major == b->major && a->minor == b->minor &&
 	       (a->major != 0 || pp_text_is(a->source, b->source));
 }
 
-static int add_mount(struct pp_reader *reader, const struct mount *mount)
+static int add_mount(struct pp_reader *reader, const struct pp_mount *mount, size_t more)
 {
 	struct pp_disk disk;
 	int r = pp_disk_find(reader, mount->major, mount->minor, mount->source, &disk);
@@ -137,45 +87,34 @@ static int add_mount(struct pp_reader *reader, const struct mount *mount)
 	struct pp_use use = {.kind = PP_USE_MOUNT,
 		.name = disk.name,
 		.blocking = true,
-		.evidence = pp_arena_printf(reader->arena, MOUNTS ": %s", mount->line)};
-	use.text = mount->more ? pp_arena_printf(reader->arena,
-					 "%s is mounted on %s and %zu more place%s", disk.name,
-					 mount->point, mount->more, mount->more == 1 ? "" : "s")
-			       : pp_arena_printf(reader->arena, "%s is mounted on %s", disk.name,
-					 mount->point);
+		.evidence = pp_arena_printf(reader->arena, PP_MOUNTS ": %s", mount->line)};
+	use.text = more ? pp_arena_printf(reader->arena, "%s is mounted on %s and %zu more place%s",
+				  disk.name, mount->point, more, more == 1 ? "" : "s")
+			: pp_arena_printf(
+				  reader->arena, "%s is mounted on %s", disk.name, mount->point);
 	return pp_use_add_all(reader, &disk.owners, use);
 }
 
-static int read_mounts(struct pp_reader *reader)
+static int read_mounts(struct pp_reader *reader, const struct pp_mount *all, size_t n_all)
 {
-	char *text;
-	size_t length, room = 1, count = 0;
-	int r = pp_tree_read(reader->tree, reader->scratch, MOUNTS, &text, &length);
-	if (r < 0)
-		return r == -ENOMEM ? r : 0;
-	for (const char *at = text; (at = strchr(at, '\n')); at++)
-		room++;
-	struct mount *mounts = pp_arena_array(reader->scratch, room, sizeof(*mounts));
+	struct mount *mounts = pp_arena_array(reader->scratch, n_all + 1, sizeof(*mounts));
+	size_t count = 0;
+	int r = 0;
 	if (!mounts)
 		return -ENOMEM;
-	for (char *line = text, *next; line && *line; line = next) {
-		struct mount mount;
-		next = strchr(line, '\n');
-		if (next)
-			*next++ = '\0';
-		if (!parse_mount(reader, line, &mount) ||
-			(mount.major == 0 && !pp_text_starts(mount.source, "/dev/")))
-			continue;
+	for (size_t k = 0; k < n_all; k++) {
 		size_t i = 0;
-		while (i < count && !same_mount(&mounts[i], &mount))
+		if (all[k].major == 0 && !pp_text_starts(all[k].source, "/dev/"))
+			continue;
+		while (i < count && !same_mount(mounts[i].mount, &all[k]))
 			i++;
 		if (i < count)
 			mounts[i].more++;
 		else
-			mounts[count++] = mount;
+			mounts[count++].mount = &all[k];
 	}
 	for (size_t i = 0; r == 0 && i < count; i++)
-		r = add_mount(reader, &mounts[i]);
+		r = add_mount(reader, mounts[i].mount, mounts[i].more);
 	return r;
 }
 
@@ -187,7 +126,7 @@ static int add_swap(struct pp_reader *reader, const char *line)
 {
 	const char *at = line, *type;
 	size_t length;
-	char *node = copy_word(reader, &at);
+	const char *node = pp_mounts_word(reader, &at);
 	if (!node || !pp_text_word(&at, " \t", &type, &length) ||
 		!pp_text_starts(type, "partition"))
 		return 0;
@@ -222,6 +161,12 @@ static int read_swaps(struct pp_reader *reader)
 
 int pp_uses_read_disks(struct pp_reader *reader)
 {
-	int r = read_mounts(reader);
+	struct pp_mount *mounts;
+	size_t count;
+	int r = pp_mounts_read(reader, &mounts, &count);
+	if (r == 0)
+		r = read_mounts(reader, mounts, count);
+	if (r == 0)
+		r = pp_uses_read_shares(reader, mounts, count);
 	return r < 0 ? r : read_swaps(reader);
 }

@@ -19,7 +19,10 @@ provoked() {
 	local row=$1 pattern=$2 out
 	shift 2
 	out=$("$@" 2>&1)
-	if said=$(grep -Em1 -- "$pattern" <<<"$out"); then ok "row $row provoked: $said"; else
+	if said=$(grep -Em1 -- "$pattern" <<<"$out"); then
+		said=${said#(qemu) }
+		ok "row $row provoked: $said"
+	else
 		not_ok "row $row provoked: nobody says /$pattern/"
 		printf '%s\n' "$out" | sed 's/^/  | /'
 	fi

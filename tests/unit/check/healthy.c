@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* A healthy host gives no FAIL and no WARN. */
 #include "fixture.h"
+#include <stdlib.h>
 
 static void expect_healthy(const struct pp_findings *findings)
 {
@@ -81,6 +82,70 @@ static void test_devices(void **state)
 	pp_host_free(host);
 }
 
+/* The emulated hosts, as they were written down: what is said of what can go, beside what is fine.
+ * Their USB and SATA controllers have no reset. */
+static const struct {
+	const char *kind, *device, *notes;
+} lab[] = {
+	{"lab-intel", "0000:01:00.0", ""},
+	{"lab-intel", "0000:02:00.0", ""},
+	{"lab-intel", "0000:00:1a.7",
+		"takes-along 0000:00:1a.7, no-reset 0000:00:1a.7, no-reset 0000:00:1a.0, "
+		"interrupt-shared 0000:00:1a.0, "},
+	{"lab-intel", "0000:00:1f.2",
+		"takes-along 0000:00:1f.2, no-reset 0000:00:1f.2, no-reset 0000:00:1f.3, "
+		"interrupt-shared 0000:00:1f.3, "},
+	{"lab-amd", "0000:00:05.0", ""},
+	{"lab-amd", "0000:00:06.0", ""},
+	{"lab-amd", "0000:00:1a.7",
+		"takes-along 0000:00:1a.7, no-reset 0000:00:1a.7, no-reset 0000:00:1a.0, "
+		"interrupt-shared 0000:00:1a.0, "},
+	{"lab-amd", "0000:00:1f.2",
+		"takes-along 0000:00:1f.2, no-reset 0000:00:1f.2, no-reset 0000:00:1f.3, "
+		"interrupt-shared 0000:00:1f.3, "},
+};
+
+static void check_lab(const struct pp_host *host, const char *name, const char *notes)
+{
+	const struct pp_device *device = fixture_find(host, name);
+	struct pp_check_options options = {.group = true};
+	PP_BUFFER struct pp_buffer said = PP_BUFFER_INIT;
+	struct pp_findings *findings;
+
+	assert_non_null(device);
+	assert_int_equal(pp_check_devices(host, &device, 1, &options, &findings, NULL), 0);
+	expect_healthy(findings);
+	for (size_t i = 0; i < findings->n_items; i++) {
+		const struct pp_finding *finding = &findings->items[i];
+
+		if (finding->severity == PP_NOTE)
+			pp_buffer_printf(&said, "%s %s, ", finding->id, finding->subject);
+	}
+	assert_string_equal(pp_buffer_text(&said), notes);
+	pp_findings_free(findings);
+}
+
+static void test_lab(void **state)
+{
+	for (size_t i = 0; i < PP_COUNT(lab); i++) {
+		char path[512];
+		struct pp_context *context;
+		struct pp_host *host;
+		struct pp_findings *findings;
+
+		snprintf(path, sizeof(path), "%s/tests/hosts/%s.host", getenv("PCIPASS_SOURCE"),
+			lab[i].kind);
+		assert_int_equal(pp_context_open(path, &context, NULL), 0);
+		assert_int_equal(pp_host_read(context, PP_READ_ALL, &host, NULL), 0);
+		assert_int_equal(pp_check_host(host, &findings, NULL), 0);
+		assert_int_equal(pp_findings_worst(findings), PP_PASS);
+		pp_findings_free(findings);
+		check_lab(host, lab[i].device, lab[i].notes);
+		pp_host_free(host);
+		pp_context_close(context);
+	}
+}
+
 /* Facts that are not there make no noise: a host of which nothing is known but its devices. */
 static void test_bare(void **state)
 {
@@ -116,6 +181,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_host),
 		cmocka_unit_test(test_devices),
+		cmocka_unit_test(test_lab),
 		cmocka_unit_test(test_bare),
 		cmocka_unit_test(test_shallow),
 	};

@@ -175,6 +175,12 @@ static void wrong_bytes(void **state)
 	seal();
 	acpi = parse("DMAR");
 	says(&acpi, "ends before it starts");
+	make_dmar();
+	memset(table + 56, 0, 8); /* where the unit's registers are */
+	seal();
+	acpi = parse("DMAR");
+	says(&acpi, "at byte 48 names a unit at address zero");
+	assert_int_equal(acpi.n_units, 1);
 	begin("DMAR");
 	length = 48;
 	seal();

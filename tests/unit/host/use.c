@@ -73,6 +73,44 @@ static void done(void)
 	machine_close(&machine);
 }
 
+#define SHARE                                                                                      \
+	"/sys/bus/virtio/drivers/9pnet_virtio/virtio1 -> "                                         \
+	"../../../../devices/" XHCI "/virtio1\n"                                                   \
+	"/sys/bus/virtio/drivers/9pnet_virtio/bind = \n"                                           \
+	"/sys/devices/" XHCI "/virtio1/mount_tag = store\n"
+#define SHARE_FS                                                                                   \
+	"/sys/fs/virtiofs/0/device -> ../../../devices/" GPU "/virtio2\n"                          \
+	"/sys/fs/virtiofs/0/tag = home\n"                                                          \
+	"/sys/devices/" GPU "/virtio2/driver/\n"
+
+/* A folder of the machine around this one, by its tag. */
+static void shares(void **state)
+{
+	with(SHARE SHARE_FS "/proc/self/mountinfo = 31 1 0:26 / / rw - 9p store rw,trans=virtio\n");
+	has(1, PP_USE_MOUNT, "0000:00:14.0", "store", "the shared folder store is mounted on /",
+		true);
+	done();
+	with(SHARE SHARE_FS "/proc/self/mountinfo = 31 1 0:26 / /home rw - virtiofs home rw\n");
+	has(1, PP_USE_MOUNT, "0000:03:00.0", "home", "the shared folder home is mounted on /home",
+		true);
+	done();
+	with(SHARE SHARE_FS "/proc/self/mountinfo = 31 1 0:26 / / rw - 9p other rw\\n"
+			    "32 1 0:27 / /x rw - tmpfs store rw\n");
+	assert_int_equal(machine.host->n_uses, 0);
+	done();
+	/* a root of layers, the lowest of which is out of sight; and one that is seen */
+	with(SHARE "/proc/self/mountinfo = 31 1 0:26 / / rw - overlay root "
+		   "rw,lowerdir=/lower,upperdir=/rw/upper\n");
+	has(1, PP_USE_MOUNT, "0000:00:14.0", "store",
+		"the shared folder store may be the lowest layer of /, which is out of sight",
+		true);
+	done();
+	with(SHARE "/proc/self/mountinfo = 31 1 0:26 / / rw - overlay root rw,lowerdir=/ro/fs\\n"
+		   "32 31 259:1 / /ro rw - squashfs /dev/nvme0n1p1 ro\n");
+	has(1, PP_USE_MOUNT, "0000:01:00.0", "nvme0n1p1", "nvme0n1p1 is mounted on /ro", true);
+	done();
+}
+
 static void nothing(void **state)
 {
 	with("");
@@ -548,6 +586,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(nothing),
+		cmocka_unit_test(shares),
 		cmocka_unit_test(mounts),
 		cmocka_unit_test(bad_mounts),
 		cmocka_unit_test(swap),
