@@ -186,11 +186,10 @@ struct pp_video {
 };
 struct pp_graphics {
 	enum pp_graphics_type { PP_GRAPHICS_VNC, PP_GRAPHICS_SPICE, PP_GRAPHICS_EGL } type;
-	int port, tls_port, websocket; /* -1: chosen at start */
-	bool autoport;
-	const char *listen; /* address, NULL: 127.0.0.1 */
-	const char *socket; /* path, NULL: a port */
-	bool no_listen;     /* <listen type='none'/> */
+	int port, websocket; /* -1: chosen at start */
+	const char *listen;  /* address, NULL: 127.0.0.1 */
+	const char *socket;  /* path, NULL: a port */
+	bool no_listen;      /* <listen type='none'/> */
 	const char *keymap, *share_policy;
 	const char *image_compression, *streaming, *mouse; /* SPICE */
 	enum pp_tristate copy_paste, file_transfer;        /* SPICE */
@@ -309,16 +308,17 @@ enum pp_cpu_mode {
 };
 struct pp_cpu_feature {
 	const char *name;
-	bool enable; /* force, require, optional; else disable, forbid */
+	bool enable;      /* force, require, optional; else disable, forbid */
+	bool conditional; /* optional, forbid: it depends on the host */
 	int line;
 };
 struct pp_domain_cpu {
 	enum pp_cpu_mode mode;
 	const char *model;     /* custom */
-	const char *vendor;    /* of the host, "Intel", "AMD"; NULL: any */
+	const char *vendor;    /* that the host must have, "Intel", "AMD"; NULL: any */
 	const char *vendor_id; /* what CPUID says, 12 characters; NULL: the model's */
 	int line, topology_line;
-	bool enforce; /* check='full': no start when the host lacks a feature */
+	bool enforce; /* no start when the host lacks a feature */
 	enum pp_tristate migratable;
 	unsigned sockets, dies, cores, threads; /* 0 not said */
 	const struct pp_cpu_feature *features;
@@ -328,6 +328,9 @@ struct pp_domain_cpu {
 	const char *address_mode; /* maxphysaddr: "passthrough", "emulate" */
 	unsigned address_bits;
 };
+
+/* What CPUID says of a vendor: "GenuineIntel" of "Intel". NULL: not known. */
+const char *pp_cpu_vendor_id(const char *vendor);
 
 struct pp_timer {
 	const char *name;       /* "rtc", "pit", "hpet", "tsc", "kvmclock", "hypervclock" */

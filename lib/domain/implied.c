@@ -129,6 +129,16 @@ static bool console_is_serial(const struct pp_domain_device *device)
 	return !device->chardev.target_type || pp_text_is(device->chardev.target_type, "serial");
 }
 
+/* A pty has no path before it is there. */
+static bool console_says_nothing_new(
+	const struct pp_domain_device *console, const struct pp_domain_device *serial)
+{
+	const struct pp_chardev *a = &console->chardev, *b = &serial->chardev;
+
+	return a->type == b->type && pp_text_is(a->path, b->path) && a->append == b->append &&
+	       a->listen == b->listen && !console->alias && console->place.type == PP_PLACE_NONE;
+}
+
 /* The first <console> is the first <serial> once more; where there is no serial, it becomes one. */
 static int imply_consoles(struct pp_assigning *assigning)
 {
@@ -148,12 +158,20 @@ static int imply_consoles(struct pp_assigning *assigning)
 		if (!console_is_serial(device))
 			continue;
 		device->chardev.duplicate = true;
+		if (serial && !console_says_nothing_new(device, serial))
+			return pp_assigning_fail(assigning, device->line,
+				"the first <console> is the <serial> on line %d, and says "
+				"something "
+				"else; leave it out, or give it <target type='virtio'/>",
+				serial->line);
 		if (serial)
 			continue;
 		added = pp_assigning_add(assigning, PP_DEV_SERIAL);
 		if (!added)
 			return -ENOMEM;
 		added->line = device->line;
+		added->alias = device->alias;
+		device->alias = NULL;
 		added->chardev = device->chardev;
 		added->chardev.duplicate = false;
 		added->chardev.target_type = NULL;

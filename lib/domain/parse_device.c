@@ -123,6 +123,10 @@ static void parse_alias(struct pp_parsing *parsing, const struct pp_element *ele
 				"alias '%.40s' may only have letters, digits, - and _", name);
 			return;
 		}
+	/* Devices name the bus that they are on after its controller. */
+	if (device->kind == PP_DEV_CONTROLLER)
+		pp_parsing_fail(parsing, element->line,
+			"alias '%.40s': a <controller> has the name that pcipass gives it", name);
 	device->alias = pp_parsing_copy(parsing, name);
 }
 
@@ -255,6 +259,8 @@ static void parse_disk(struct pp_parsing *parsing, const struct pp_element *elem
 		pp_parsing_number(parsing, blockio, "physical_block_size", 2 << 20, 0);
 	if (!disk->source && disk->device == PP_DISK_DISK)
 		pp_parsing_fail(parsing, element->line, "disk %s needs a <source>", disk->target);
+	if (pp_element_attribute(element, "model") && disk->bus != PP_BUS_VIRTIO)
+		pp_parsing_fail(parsing, element->line, "model='virtio' needs bus='virtio'");
 	if (!is_short_word(disk->serial, 36) || !is_short_word(disk->vendor, 8) ||
 		!is_short_word(disk->product, 16))
 		pp_parsing_fail(parsing, element->line,
@@ -306,6 +312,17 @@ static void parse_controller(struct pp_parsing *parsing, const struct pp_element
 	controller->hole64 = pp_parsing_bytes(parsing, hole, NULL, "KiB");
 	if (controller->type == PP_CONTROLLER_PCI && !controller->model)
 		pp_parsing_fail(parsing, element->line, "<controller type='pci'> needs a model");
+	if (controller->type == PP_CONTROLLER_USB && controller->ports >= 0 &&
+		!pp_text_ends(controller->model, "-xhci"))
+		pp_parsing_fail(parsing, element->line,
+			"ports of a USB controller can be set for nec-xhci and qemu-xhci");
+	if (master && !pp_text_starts(controller->model, "ich9-uhci"))
+		pp_parsing_fail(parsing, master->line,
+			"<master> belongs to ich9-uhci1, ich9-uhci2 and ich9-uhci3");
+	if (target && (pp_text_is(controller->model, "pci-root") ||
+			      pp_text_is(controller->model, "pcie-root")))
+		pp_parsing_fail(parsing, target->line, "%s has no <target> that could be set",
+			controller->model);
 	if (hole && !pp_text_is(controller->model, "pci-root") &&
 		!pp_text_is(controller->model, "pcie-root"))
 		pp_parsing_fail(

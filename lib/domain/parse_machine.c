@@ -191,10 +191,23 @@ static void parse_cpu_features(struct pp_parsing *parsing, const struct pp_eleme
 		features[n++] = (struct pp_cpu_feature){name,
 			!pp_parsing_is(f, "policy", "disable") &&
 				!pp_parsing_is(f, "policy", "forbid"),
+			pp_parsing_is(f, "policy", "optional") ||
+				pp_parsing_is(f, "policy", "forbid"),
 			f->line};
 	}
 	parsing->domain->cpu.features = features;
 	parsing->domain->cpu.n_features = n;
+}
+
+const char *pp_cpu_vendor_id(const char *vendor)
+{
+	static const char *const ids[][2] = {
+		{"Intel", "GenuineIntel"}, {"AMD", "AuthenticAMD"}, {"Hygon", "HygonGenuine"}};
+
+	for (size_t i = 0; i < PP_COUNT(ids); i++)
+		if (pp_text_is(ids[i][0], vendor))
+			return ids[i][1];
+	return NULL;
 }
 
 static void parse_topology(struct pp_parsing *parsing, const struct pp_element *topology)
@@ -210,6 +223,18 @@ static void parse_topology(struct pp_parsing *parsing, const struct pp_element *
 	cpu->threads = pp_parsing_number(parsing, topology, "threads", 4096, 1);
 	if (!cpu->sockets || !cpu->dies || !cpu->cores || !cpu->threads)
 		pp_parsing_fail(parsing, topology->line, "none of <topology>'s numbers may be 0");
+}
+
+static void parse_cpu_vendor(struct pp_parsing *parsing, const struct pp_element *element)
+{
+	const char *vendor = pp_parsing_text(parsing, element);
+
+	parsing->domain->cpu.vendor = vendor;
+	if (vendor && !pp_cpu_vendor_id(vendor))
+		pp_parsing_fail(parsing, element->line,
+			"<vendor>%.40s</vendor> is not understood by pcipass; it knows Intel, AMD, "
+			"Hygon",
+			vendor);
 }
 
 void pp_parsing_cpu(struct pp_parsing *parsing, const struct pp_element *element)
@@ -237,12 +262,14 @@ void pp_parsing_cpu(struct pp_parsing *parsing, const struct pp_element *element
 			pp_parsing_fail(
 				parsing, element->line, "<cpu mode='custom'> needs a <model>");
 	}
-	cpu->vendor = pp_parsing_text(parsing, pp_element_child(element, "vendor"));
+	parse_cpu_vendor(parsing, pp_element_child(element, "vendor"));
 	cpu->vendor_id = pp_parsing_attribute(parsing, model, "vendor_id");
 	if (cpu->vendor_id && (strlen(cpu->vendor_id) != 12 || strchr(cpu->vendor_id, ',')))
 		pp_parsing_fail(parsing, model->line,
 			"vendor_id='%.40s' must have 12 characters, no comma", cpu->vendor_id);
-	cpu->enforce = pp_parsing_is(element, "check", "full");
+	/* The host's own CPU lacks nothing that the host has. */
+	cpu->enforce = pp_parsing_is(element, "check", "full") ||
+		       (pp_parsing_is(element, "check", "partial") && cpu->mode == PP_CPU_CUSTOM);
 	cpu->migratable = pp_parsing_switch(element, "migratable");
 	cpu->cache = pp_parsing_attribute(parsing, cache, "mode");
 	cpu->cache_level = pp_parsing_int(parsing, cache, "level", 3);
@@ -288,6 +315,9 @@ void pp_parsing_clock(struct pp_parsing *parsing, const struct pp_element *eleme
 		pp_parsing_fail(parsing, element->line,
 			"adjustment='%.40s' of <clock> is not a number of seconds", adjustment);
 	clock->adjustment = seconds;
+	if (seconds && pp_text_is(clock->offset, "localtime"))
+		pp_parsing_fail(parsing, element->line,
+			"adjustment of <clock> belongs to offset='utc' and 'variable'");
 	for (const struct pp_element *t = pp_element_child(element, "timer"); t;
 		t = pp_element_again(t))
 		if (parse_timer(parsing, t, &timers[clock->n_timers++]) < 0)

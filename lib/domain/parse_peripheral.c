@@ -21,6 +21,8 @@ void pp_parsing_chardev(struct pp_parsing *parsing, const struct pp_element *ele
 	chardev->listen = !pp_parsing_is(source, "mode", "connect");
 	chardev->target_type = pp_parsing_attribute(parsing, target, "type");
 	chardev->target_model = pp_parsing_copy(parsing, model);
+	if (!chardev->target_type)
+		chardev->target_type = chardev->target_model;
 	chardev->target_port = pp_parsing_int(parsing, target, "port", 255);
 	chardev->target_name = pp_parsing_attribute(parsing, target, "name");
 	if (chardev->type == PP_CHARDEV_UNIX && chardev->path && strlen(chardev->path) > 107)
@@ -34,6 +36,33 @@ void pp_parsing_chardev(struct pp_parsing *parsing, const struct pp_element *ele
 		pp_parsing_fail(parsing, target->line,
 			"type='%s' and model '%s' of a serial port do not fit",
 			chardev->target_type, chardev->target_model);
+}
+
+/* libvirt writes heads='1' for all of them, and a vram for those that have none of their own
+ * choice. */
+static void check_video(
+	struct pp_parsing *parsing, const struct pp_element *element, const struct pp_video *video)
+{
+	bool qxl = pp_text_is(video->model, "qxl");
+	bool has_heads = qxl || pp_text_is(video->model, "virtio");
+	const char *name = NULL;
+
+	if (video->heads > 1 && !has_heads)
+		name = "heads";
+	else if (video->ram && !qxl)
+		name = "ram";
+	else if (video->vgamem && !qxl)
+		name = "vgamem";
+	else if (video->vram64 && !qxl)
+		name = "vram64";
+	else if (video->vram &&
+		 (pp_text_is(video->model, "virtio") || pp_text_is(video->model, "none")))
+		name = "vram";
+	else if (!video->width != !video->height)
+		name = "resolution";
+	if (name)
+		pp_parsing_fail(parsing, element->line,
+			"<video> of type '%s' has no %s that could be set", video->model, name);
 }
 
 void pp_parsing_video(struct pp_parsing *parsing, const struct pp_element *element,
@@ -52,6 +81,7 @@ void pp_parsing_video(struct pp_parsing *parsing, const struct pp_element *eleme
 	video->vram64 = pp_parsing_number(parsing, model, "vram64", UINT32_MAX, 0) << 10;
 	video->width = pp_parsing_number(parsing, resolution, "x", 65535, 0);
 	video->height = pp_parsing_number(parsing, resolution, "y", 65535, 0);
+	check_video(parsing, model, video);
 }
 
 static void parse_listen(
@@ -80,7 +110,7 @@ static void parse_listen(
 			attribute, graphics->listen);
 }
 
-/* A port of -1 or 0, or autoport, is chosen at the start. */
+/* A port of -1 or 0 is chosen at the start. */
 static int parse_port(
 	struct pp_parsing *parsing, const struct pp_element *element, const char *name)
 {
@@ -95,6 +125,25 @@ static int parse_port(
 	return port <= 0 ? -1 : port;
 }
 
+static void check_ports(struct pp_parsing *parsing, const struct pp_element *element,
+	const struct pp_graphics *graphics)
+{
+	bool off = graphics->socket || graphics->no_listen;
+
+	if (parse_port(parsing, element, "tlsPort") > 0)
+		pp_parsing_fail(parsing, element->line,
+			"tlsPort of <graphics> is not understood by pcipass: it gives a display no "
+			"TLS");
+	if (pp_element_attribute(element, "websocket") && graphics->websocket < 0)
+		pp_parsing_fail(parsing, element->line,
+			"websocket of <graphics> must be a port: pcipass chooses none for it");
+	if (off && (graphics->port > 0 || graphics->websocket > 0))
+		pp_parsing_fail(parsing, element->line,
+			"a port of <graphics> belongs to a <listen> with an address");
+	if (!off && graphics->port < 0 && pp_parsing_is(element, "autoport", "no"))
+		pp_parsing_fail(parsing, element->line, "autoport='no' of <graphics> needs a port");
+}
+
 void pp_parsing_graphics(struct pp_parsing *parsing, const struct pp_element *element,
 	struct pp_domain_device *device)
 {
@@ -103,9 +152,10 @@ void pp_parsing_graphics(struct pp_parsing *parsing, const struct pp_element *el
 	graphics->type =
 		pp_parsing_is(element, "type", "spice") ? PP_GRAPHICS_SPICE : PP_GRAPHICS_VNC;
 	graphics->port = parse_port(parsing, element, "port");
-	graphics->tls_port = parse_port(parsing, element, "tlsPort");
 	graphics->websocket = parse_port(parsing, element, "websocket");
-	graphics->autoport = pp_parsing_is(element, "autoport", "yes");
+	/* What stands beside autoport='yes' is the port of a run that is over. */
+	if (pp_parsing_is(element, "autoport", "yes"))
+		graphics->port = -1;
 	graphics->keymap = pp_parsing_attribute(parsing, element, "keymap");
 	graphics->share_policy = pp_parsing_attribute(parsing, element, "sharePolicy");
 	graphics->image_compression = pp_parsing_copy(
@@ -119,6 +169,7 @@ void pp_parsing_graphics(struct pp_parsing *parsing, const struct pp_element *el
 	graphics->file_transfer =
 		pp_parsing_switch(pp_element_child(element, "filetransfer"), "enable");
 	parse_listen(parsing, element, graphics);
+	check_ports(parsing, element, graphics);
 	if (graphics->type == PP_GRAPHICS_VNC && graphics->port != -1 && graphics->port < 5900)
 		pp_parsing_fail(parsing, element->line, "a VNC port is 5900 or higher, not %d",
 			graphics->port);
@@ -137,6 +188,8 @@ void pp_parsing_input(struct pp_parsing *parsing, const struct pp_element *eleme
 	if (pp_text_is(input->type, "tablet") && pp_text_is(input->bus, "ps2"))
 		pp_parsing_fail(parsing, element->line,
 			"a tablet cannot be on bus='ps2'; use usb or virtio");
+	if (pp_element_attribute(element, "model") && !pp_text_is(input->bus, "virtio"))
+		pp_parsing_fail(parsing, element->line, "model='virtio' needs bus='virtio'");
 }
 
 void pp_parsing_memballoon(struct pp_parsing *parsing, const struct pp_element *element,
@@ -149,6 +202,11 @@ void pp_parsing_memballoon(struct pp_parsing *parsing, const struct pp_element *
 	balloon->free_page_reporting = pp_parsing_switch(element, "freePageReporting");
 	balloon->stats_period = pp_parsing_number(
 		parsing, pp_element_child(element, "stats"), "period", INT32_MAX, 0);
+	if (pp_text_is(balloon->model, "none") &&
+		(balloon->deflate || balloon->free_page_reporting || balloon->stats_period))
+		pp_parsing_fail(parsing, element->line,
+			"<memballoon model='none'> can have no autodeflate, freePageReporting or "
+			"<stats>");
 }
 
 void pp_parsing_rng(struct pp_parsing *parsing, const struct pp_element *element,
@@ -193,6 +251,9 @@ void pp_parsing_sound(struct pp_parsing *parsing, const struct pp_element *eleme
 			return;
 		}
 		sound->codecs[sound->n_codecs++] = pp_parsing_attribute(parsing, codec, "type");
+		if (!pp_text_is(sound->model, "ich6") && !pp_text_is(sound->model, "ich9"))
+			pp_parsing_fail(
+				parsing, codec->line, "<codec> is for sound of model ich6 or ich9");
 	}
 }
 

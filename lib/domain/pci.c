@@ -48,9 +48,13 @@ static int take_explicit(struct pp_placing *placing)
 	for (size_t i = 0; r == 0 && i < assigning->n_devices; i++) {
 		const struct pp_domain_device *device = &assigning->devices[i];
 
-		if (device->place.type != PP_PLACE_PCI || placing->placed[i] ||
-			!assigning->needs[i])
+		if (device->place.type != PP_PLACE_PCI || placing->placed[i])
 			continue;
+		if (!assigning->needs[i])
+			return pp_assigning_fail(assigning, device->place.line,
+				"this <%s> is not on the guest's PCI, and can have no address "
+				"there",
+				pp_domain_device_element(device->kind));
 		if (device->kind == PP_DEV_CONTROLLER &&
 			device->controller.type == PP_CONTROLLER_PCI &&
 			(unsigned)device->controller.index <= device->place.bus)

@@ -51,10 +51,11 @@ const struct pp_rule pp_grammar_rules[] = {
 
 	/* ---- features, cpu, clock ---- */
 	{"features", "",
-		"acpi:empty apic pae:empty hap:state hyperv kvm:features.kvm pvspinlock:state "
+		"acpi:empty apic pae:empty hap hyperv kvm:features.kvm pvspinlock:state "
 		"pmu:state "
-		"vmport:state smm:state ioapic vmcoreinfo:state privnet:empty"},
+		"vmport:state smm:state ioapic vmcoreinfo:state"},
 	{"state", "state" ON_OFF, ""},
+	{"hap", "state=on", ""},
 	{"apic", "eoi" ON_OFF, ""},
 	{"ioapic", "driver!=kvm|qemu", ""},
 	{"features.kvm", "", "hidden:state hint-dedicated:state poll-control:state"},
@@ -68,7 +69,7 @@ const struct pp_rule pp_grammar_rules[] = {
 	{"stimer", "state" ON_OFF, "direct:state"},
 	{"vendor_id", "state" ON_OFF " value", ""},
 	{"cpu",
-		"mode=custom|host-model|host-passthrough|maximum match=exact|minimum|strict "
+		"mode=custom|host-model|host-passthrough|maximum match=exact "
 		"check=none|partial|full migratable=on|off",
 		"model:cpu.model vendor:path topology feature*:cpu.feature cache:cpu.cache "
 		"maxphysaddr "
@@ -130,7 +131,7 @@ const struct pp_rule pp_grammar_rules[] = {
 	{"usb.master", "startport!", ""},
 	{"controller.sata", CONTROLLER "=ahci", ADDRESS},
 	{"controller.ide", CONTROLLER "=piix3", ADDRESS},
-	{"controller.fdc", CONTROLLER, ADDRESS},
+	{"controller.fdc", "type index", "alias"},
 	{"controller.scsi",
 		CONTROLLER "=virtio-scsi|lsilogic|lsisas1068|lsisas1078|vmpvscsi|am53c974|dc390",
 		"driver:scsi.driver" ADDRESS},
@@ -150,7 +151,7 @@ const struct pp_rule pp_grammar_rules[] = {
 	{"pcihole64", "unit", "#text"},
 
 	{"interface.user", "type", "mac model:interface-model link boot rom acpi" ADDRESS},
-	{"mac", "address! type=generated|static check" YES_NO, ""},
+	{"mac", "address!", ""},
 	{"interface-model",
 		"type!=virtio|virtio-net|e1000|e1000e|rtl8139|ne2k_pci|pcnet|i82551|i82557b|"
 		"i82559er|vmxnet3|igb",
@@ -202,7 +203,7 @@ const struct pp_rule pp_grammar_rules[] = {
 		"primary" YES_NO,
 		"resolution acceleration"},
 	{"resolution", "x! y!", ""},
-	{"acceleration", "accel3d=no accel2d" YES_NO "", ""},
+	{"acceleration", "accel3d=no accel2d=no", ""},
 	{"graphics.vnc",
 		"type port autoport" YES_NO " websocket listen keymap socket "
 		"sharePolicy=allow-exclusive|force-shared|ignore",

@@ -49,12 +49,44 @@ static int validate_cpu(const struct validation *v)
 		return fail(v, cpu->line,
 			"migratable belongs to <cpu mode='host-passthrough'> and 'maximum'");
 	for (size_t i = 0; i < cpu->n_features; i++)
+		if (cpu->enforce && cpu->features[i].conditional)
+			return fail(v, cpu->features[i].line,
+				"policy='optional' and 'forbid' of <feature> need check='none': "
+				"QEMU checks all features or none");
+	for (size_t i = 0; i < cpu->n_features; i++)
 		for (size_t j = 0; j < i; j++)
 			if (!strcmp(cpu->features[i].name, cpu->features[j].name))
 				return fail(v, cpu->features[i].line,
 					"the CPU feature '%s' is there already on "
 					"line %d",
 					cpu->features[i].name, cpu->features[j].line);
+	return 0;
+}
+
+static int validate_memory(const struct validation *v)
+{
+	const struct pp_domain *domain = v->domain;
+
+	for (size_t i = 0; i < domain->n_devices; i++)
+		if (domain->devices[i].kind == PP_DEV_MEMBALLOON &&
+			pp_text_is(domain->devices[i].memballoon.model, "none") &&
+			domain->current_memory < domain->memory)
+			return fail(v, domain->memory_line,
+				"<currentMemory> below <memory> needs a <memballoon>, and the one "
+				"on line %d is none",
+				domain->devices[i].line);
+	return 0;
+}
+
+static int validate_clock(const struct validation *v)
+{
+	const struct pp_domain_clock *clock = &v->domain->clock;
+
+	for (size_t i = 0; i < clock->n_timers; i++)
+		if (v->domain->type == PP_DOMAIN_QEMU && pp_text_is(clock->timers[i].name, "pit") &&
+			pp_text_is(clock->timers[i].tickpolicy, "discard"))
+			return fail(v, clock->timers[i].line,
+				"tickpolicy='discard' of the pit needs <domain type='kvm'>");
 	return 0;
 }
 
@@ -162,6 +194,8 @@ static bool place_fits(const struct pp_domain_device *device)
 	case PP_DEV_PANIC:
 		return type == PP_PLACE_ISA;
 	case PP_DEV_INPUT:
+		if (pp_text_is(device->input.bus, "ps2"))
+			return false;
 		return type ==
 		       (pp_text_is(device->input.bus, "virtio") ? PP_PLACE_PCI : PP_PLACE_USB);
 	case PP_DEV_HUB:
@@ -209,11 +243,19 @@ static int validate_targets(const struct validation *v, size_t index)
 	return 0;
 }
 
+static bool hyperv_with_place(const struct pp_domain_device *device)
+{
+	return pp_text_is(device->model, "hyperv") && device->place.type != PP_PLACE_NONE;
+}
+
 static int validate_device(const struct validation *v, const struct pp_domain_device *device)
 {
 	if (device->place.type != PP_PLACE_NONE && !place_fits(device))
 		return fail(v, device->place.line, "<%s> cannot have an address of this type",
 			pp_domain_device_element(device->kind));
+	if (device->kind == PP_DEV_PANIC && (device->place.irq || hyperv_with_place(device)))
+		return fail(v, device->place.line, "<panic> has no %s",
+			device->place.irq ? "irq" : "address when its model is hyperv");
 	if (device->kind == PP_DEV_DISK)
 		return validate_disk(v, device);
 	if (device->kind == PP_DEV_CONTROLLER && device->controller.type == PP_CONTROLLER_IDE &&
@@ -232,6 +274,10 @@ int pp_domain_validate(const struct pp_domain *domain, const char *file, struct 
 		return fail(
 			&v, domain->devices[MAX_DEVICES].line, "more than %d devices", MAX_DEVICES);
 
+	if (r == 0)
+		r = validate_memory(&v);
+	if (r == 0)
+		r = validate_clock(&v);
 	if (r == 0)
 		r = validate_bios(&v);
 	if (r == 0)

@@ -1,13 +1,21 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "lib/guest/launch.h"
+#include "base/parse.h"
 #include "lib/guest/definition.h"
 #include "lib/guest/engine.h"
 #include "lib/guest/guest.h"
 #include "lib/guest/prepare.h"
 #include <errno.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <time.h>
+
+/* As libvirt's, but for the last, which there is 65535. */
+#define SPICE_PORT_FIRST 5900
+#define SPICE_PORT_LAST 5999
+#define CPUINFO_FIRST 4096 /* the first CPU's vendor is in them */
 
 /* QEMU answers when all of its memory is there, which with host devices means pinned (slowly: pages
  * are cleared), and each device was reset. Emulation inside emulation takes twenty times as long.
@@ -79,6 +87,61 @@ static const char *copy(struct pp_arena *arena, const char *text, bool *oom)
 	return result;
 }
 
+/* A port that is free now, for a SPICE display that leaves it open: QEMU itself chooses none. */
+static int find_spice_port(const struct pp_domain *domain)
+{
+	const struct pp_graphics *graphics = NULL;
+
+	for (size_t i = 0; i < domain->n_devices; i++)
+		if (domain->devices[i].kind == PP_DEV_GRAPHICS &&
+			domain->devices[i].graphics.type == PP_GRAPHICS_SPICE)
+			graphics = &domain->devices[i].graphics;
+	if (!graphics || graphics->port > 0)
+		return 0;
+	for (int port = SPICE_PORT_FIRST; port <= SPICE_PORT_LAST; port++) {
+		PP_CLOSE int fd = socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);
+		struct sockaddr_in6 any = {
+			.sin6_family = AF_INET6, .sin6_port = htons((uint16_t)port)};
+		struct sockaddr_in any4 = {
+			.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
+
+		/* Of all addresses, of both families where there are two. */
+		if (fd >= 0 && bind(fd, (struct sockaddr *)&any, sizeof(any)) == 0)
+			return port;
+		if (fd >= 0)
+			continue;
+		fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+		if (fd >= 0 && bind(fd, (struct sockaddr *)&any4, sizeof(any4)) == 0)
+			return port;
+	}
+	return 0;
+}
+
+/* <cpu><vendor>: a guest made for one vendor's CPU does not run on another's. */
+static int check_vendor(struct pp_context *context, const struct pp_domain *domain,
+	const char *file, struct pp_error *error)
+{
+	char text[CPUINFO_FIRST + 1] = "";
+	const char *wanted = domain->cpu.vendor ? pp_cpu_vendor_id(domain->cpu.vendor) : NULL;
+	const char *line, *value;
+
+	if (!wanted || domain->type == PP_DOMAIN_QEMU)
+		return 0;
+	ssize_t n = pp_tree_read_bytes(context->tree, "/proc/cpuinfo", text, CPUINFO_FIRST);
+	if (n < 0)
+		return pp_error_errno(error, (int)n, "cannot read /proc/cpuinfo");
+	text[n] = '\0';
+	line = strstr(text, "vendor_id");
+	value = line ? strchr(line, ':') : NULL;
+	if (value && pp_text_starts(value, ": ") && pp_text_starts(value + 2, wanted))
+		return 0;
+	pp_error_set(error, PP_STATUS_FAILED, -EINVAL,
+		"%s:%d: the guest's <cpu> needs a CPU of vendor %s, which this host has not", file,
+		domain->cpu.line, domain->cpu.vendor);
+	pp_error_remedy(error, "take <vendor> out if the guest can do without it");
+	return -EINVAL;
+}
+
 static int build(struct pp_context *context, const char *name, const struct pp_domain *domain,
 	const struct pp_host *host, const char *file, struct pp_launch **ret_launch,
 	struct pp_error *error)
@@ -91,8 +154,13 @@ static int build(struct pp_context *context, const char *name, const struct pp_d
 	r = pp_qemu_capabilities_load(context, domain->emulator, &capabilities, error);
 	if (r < 0)
 		return r;
-	struct pp_launch_options options = {
-		.folder = folder, .qmp_fd = PP_ENGINE_QMP_FD, .now = time(NULL)};
+	struct pp_launch_options options = {.folder = folder,
+		.qmp_fd = PP_ENGINE_QMP_FD,
+		.now = time(NULL),
+		.spice_port = find_spice_port(domain)};
+	r = check_vendor(context, domain, file, error);
+	if (r < 0)
+		return r;
 	return pp_launch_build(domain, host, capabilities, &options, file, ret_launch, error);
 }
 
@@ -113,6 +181,8 @@ int pp_guest_launch_make(struct pp_context *context, const char *name,
 		.memlock = launch->memlock,
 		.restart_on_panic = launch->on_crash == PP_LIFECYCLE_RESTART,
 		.balloon = launch->balloon,
+		.stats_path = copy(arena, launch->stats_path, &oom),
+		.stats_period = (int)launch->stats_period,
 		.console = copy(arena, launch->console, &oom),
 		.console_path = copy(arena, launch->console_path, &oom),
 		.devices = copy_devices(arena, domain, &n_devices, &oom),

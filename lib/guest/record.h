@@ -40,10 +40,12 @@ struct pp_record_launch {
 	size_t n_groups;
 	bool paused;
 	bool restart_on_panic;
-	uint64_t balloon;           /* bytes that the guest begins with; 0: all that it has */
-	int start_ms, stop_ms;      /* deadlines */
-	const char *console;        /* QEMU's chardev, to be asked for its pty; NULL: none */
-	const char *console_path;   /* a file or socket that is known beforehand */
+	uint64_t balloon;         /* bytes that the guest begins with; 0: all that it has */
+	const char *stats_path;   /* of the balloon in QEMU that asks for statistics; NULL: none */
+	int stats_period;         /* seconds */
+	int start_ms, stop_ms;    /* deadlines */
+	const char *console;      /* QEMU's chardev, to be asked for its pty; NULL: none */
+	const char *console_path; /* a file or socket that is known beforehand */
 	const char *const *devices; /* host addresses, NULL-terminated */
 };
 

@@ -95,6 +95,8 @@ static int fill_launch(struct pp_json *json, const struct pp_record_launch *laun
 		set_ids(json, launch) < 0 || pp_json_set_bool(json, "paused", launch->paused) < 0 ||
 		pp_json_set_bool(json, "restart_on_panic", launch->restart_on_panic) < 0 ||
 		pp_json_set_int(json, "balloon", (int64_t)launch->balloon) < 0 ||
+		pp_json_set_string(json, "stats_path", launch->stats_path) < 0 ||
+		pp_json_set_int(json, "stats_period", launch->stats_period) < 0 ||
 		pp_json_set_int(json, "start_ms", launch->start_ms) < 0 ||
 		pp_json_set_int(json, "stop_ms", launch->stop_ms) < 0 ||
 		pp_json_set_string(json, "console", launch->console) < 0 ||
@@ -252,6 +254,9 @@ static void read_launch(struct reader *reader, struct pp_record_launch *launch)
 	launch->paused = read_bool(reader, "paused");
 	launch->restart_on_panic = read_bool(reader, "restart_on_panic");
 	launch->balloon = (uint64_t)read_int(reader, "balloon", 0, INT64_MAX);
+	launch->stats_path = read_text(reader, "stats_path");
+	if (launch->stats_path)
+		launch->stats_period = (int)read_int(reader, "stats_period", 1, INT32_MAX);
 	launch->start_ms = (int)read_int(reader, "start_ms", 1, INT32_MAX);
 	launch->stop_ms = (int)read_int(reader, "stop_ms", 1, INT32_MAX);
 	launch->console = read_text(reader, "console");

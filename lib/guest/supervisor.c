@@ -116,6 +116,20 @@ static void set_balloon(struct supervisor *s)
 	tell_with(s, "balloon", arguments, NULL);
 }
 
+static void set_statistics(struct supervisor *s)
+{
+	const struct pp_record_launch *launch = &s->record->launch;
+	struct pp_json *arguments = pp_json_object();
+
+	if (!arguments || pp_json_set_string(arguments, "path", launch->stats_path) < 0 ||
+		pp_json_set_string(arguments, "property", "guest-stats-polling-interval") < 0 ||
+		pp_json_set_int(arguments, "value", launch->stats_period) < 0) {
+		pp_json_free(arguments);
+		return;
+	}
+	tell_with(s, "qom-set", arguments, NULL);
+}
+
 /* The name of the pty behind the guest's console. */
 static void learn_console(struct supervisor *s, const struct pp_json *chardevs)
 {
@@ -355,6 +369,8 @@ static void talk(struct supervisor *s, unsigned actions)
 		tell(s, "qmp_capabilities", NULL);
 		if (s->record->launch.balloon && !s->state.life.adopted)
 			set_balloon(s);
+		if (s->record->launch.stats_path && !s->state.life.adopted)
+			set_statistics(s);
 		if (s->record->launch.console && !s->record->launch.console_path)
 			tell(s, "query-chardev", &s->console_id);
 	}

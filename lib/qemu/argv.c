@@ -159,6 +159,8 @@ static void put_panic(struct pp_arguments *arguments, const struct pp_domain_dev
 	if (pp_text_is(device->model, "hyperv"))
 		return; /* a flag of the CPU */
 	pp_arguments_device(arguments, device, "pvpanic");
+	if (pp_text_starts(device->alias, "ua-"))
+		pp_arguments_prop(arguments, "id", device->alias);
 	if (device->place.type == PP_PLACE_ISA && device->place.iobase)
 		pp_arguments_propf(arguments, "ioport", "%u", device->place.iobase);
 	pp_arguments_end(arguments);
@@ -259,6 +261,23 @@ static void find_console(struct pp_arguments *arguments, struct pp_launch *launc
 	}
 }
 
+static void find_statistics(struct pp_arguments *arguments, struct pp_launch *launch)
+{
+	const struct pp_domain *domain = arguments->domain;
+
+	for (size_t i = 0; i < domain->n_devices; i++) {
+		const struct pp_domain_device *device = &domain->devices[i];
+
+		if (device->kind != PP_DEV_MEMBALLOON || !device->memballoon.stats_period)
+			continue;
+		launch->stats_period = device->memballoon.stats_period;
+		launch->stats_path =
+			pp_arena_printf(arguments->arena, "/machine/peripheral/%s", device->alias);
+		if (!launch->stats_path)
+			arguments->failed = pp_error_oom(arguments->error);
+	}
+}
+
 static void list_hostdevs(struct pp_arguments *arguments, struct pp_launch *launch)
 {
 	const struct pp_domain_device *device = NULL;
@@ -294,6 +313,7 @@ static void fill_launch(struct pp_arguments *arguments, struct pp_launch *launch
 	launch->on_crash = domain->on_crash;
 	if (domain->current_memory < domain->memory)
 		launch->balloon = domain->current_memory;
+	find_statistics(arguments, launch);
 	if (options->qmp_fd <= 0)
 		launch->qmp =
 			options->qmp ? pp_arena_strdup(arguments->arena, options->qmp)

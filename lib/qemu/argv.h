@@ -14,6 +14,7 @@ struct pp_launch_options {
 	int qmp_fd; /* a listening unix socket that QEMU inherits under this number; 0: none ... */
 	const char *qmp; /* ... then QEMU makes one at this path; NULL: FOLDER/qmp */
 	int64_t now;     /* seconds since 1970: what a clock with an adjustment counts from */
+	int spice_port;  /* for a SPICE display that leaves its port open; 0: 5900 */
 };
 
 /* What starts one guest. */
@@ -31,6 +32,9 @@ struct pp_launch {
 	const char *console_path; /* file or unix socket; NULL: a pty, known once QEMU runs */
 	uint64_t balloon; /* bytes: ask for it with `balloon` before `cont`; 0: the guest has it all
 			   */
+	const char *stats_path; /* the balloon among QEMU's objects, which asks the guest for its
+				   memory's statistics ... */
+	unsigned stats_period;  /* ... every so many seconds; 0: it does not */
 	enum pp_lifecycle on_crash; /* RESTART: on GUEST_PANICKED the guest is paused; system_reset
 				       and cont */
 	const char *const

@@ -77,6 +77,10 @@ static void put_parallel(struct pp_arguments *arguments, const struct pp_domain_
 	pp_arguments_propf(arguments, "chardev", "char%s", device->alias);
 	pp_arguments_prop(arguments, "id", device->alias);
 	pp_arguments_propf(arguments, "index", "%d", device->chardev.target_port);
+	if (device->place.iobase)
+		pp_arguments_propf(arguments, "iobase", "0x%x", device->place.iobase);
+	if (device->place.irq)
+		pp_arguments_propf(arguments, "irq", "0x%x", device->place.irq);
 	pp_arguments_end(arguments);
 }
 

@@ -58,7 +58,8 @@ static void put_vnc(struct pp_arguments *arguments, const struct pp_domain_devic
 static void put_spice(struct pp_arguments *arguments, const struct pp_domain_device *device)
 {
 	const struct pp_graphics *graphics = &device->graphics;
-	bool local = graphics->no_listen || graphics->socket || graphics->port < 0;
+	bool local = graphics->no_listen || graphics->socket;
+	int chosen = arguments->options->spice_port;
 
 	pp_arguments_begin(arguments, "-spice", NULL);
 	if (local) {
@@ -69,7 +70,11 @@ static void put_spice(struct pp_arguments *arguments, const struct pp_domain_dev
 			pp_arguments_propf(
 				arguments, "addr", "%s/spice.sock", arguments->options->folder);
 	} else {
-		pp_arguments_propf(arguments, "port", "%d", graphics->port);
+		/* QEMU chooses no port for SPICE, as it does for VNC. */
+		pp_arguments_propf(arguments, "port", "%d",
+			graphics->port > 0 ? graphics->port
+			: chosen > 0       ? chosen
+					   : 5900);
 		pp_arguments_prop(arguments, "addr", listen_address(graphics));
 	}
 	pp_arguments_prop(arguments, "disable-ticketing", "on");

@@ -20,6 +20,8 @@ static void write_both(struct run *run)
 		.paused = true,
 		.restart_on_panic = true,
 		.balloon = 1u << 30,
+		.stats_path = "/machine/peripheral/balloon0",
+		.stats_period = 5,
 		.start_ms = 1000,
 		.stop_ms = 2000,
 		.console = "charserial0",
@@ -62,6 +64,8 @@ static void test_written_and_read(void **state)
 	assert_true(record->launch.groups[1] == 4000000000u);
 	assert_true(record->launch.paused && record->launch.restart_on_panic);
 	assert_int_equal(record->launch.balloon, 1u << 30);
+	assert_string_equal(record->launch.stats_path, "/machine/peripheral/balloon0");
+	assert_int_equal(record->launch.stats_period, 5);
 	assert_string_equal(record->launch.devices[1], "0000:01:00.0");
 	assert_string_equal(record->state.text, "two\nlines");
 	assert_null(record->state.devices);
