@@ -168,9 +168,13 @@ static void claimed_by_driverctl(struct pp_check_run *run, const struct pp_setti
 	pp_finding_force(run, "driverctl");
 }
 
+#define GUESTS_SHOWN 5 /* of those that only have it in their definitions */
+
 /* What other tools will do with it, now or at the next boot. */
 void pp_check_claimed(struct pp_check_run *run)
 {
+	size_t count = 0;
+
 	for (size_t i = 0; i < run->host->n_settings; i++) {
 		const struct pp_setting *setting = &run->host->settings[i];
 		bool override = setting->kind == PP_SETTING_OVERRIDE;
@@ -181,6 +185,8 @@ void pp_check_claimed(struct pp_check_run *run)
 		if (!guest || !pp_text_is(setting->value, run->device->name) ||
 			pp_text_is(setting->name, run->options->guest))
 			continue;
+		if (!setting->autostart && ++count > GUESTS_SHOWN)
+			continue;
 		pp_finding_add(run, setting->autostart ? PP_WARN : PP_NOTE,
 			"guest %s of %s has it in its definition%s", setting->name, setting->tool,
 			setting->autostart ? ", and starts with the host" : "");
@@ -190,4 +196,7 @@ void pp_check_claimed(struct pp_check_run *run)
 		else if (setting->autostart)
 			pp_finding_remedy(run, "qm set %s --onboot 0", setting->name);
 	}
+	if (count > GUESTS_SHOWN)
+		pp_finding_add(run, PP_NOTE, "%zu more guests have it in their definitions",
+			count - GUESTS_SHOWN);
 }

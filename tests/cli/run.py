@@ -573,6 +573,7 @@ class Libvirt(Case):
         for args in ([], ["nodedev-list", "--long"], ["domcheck", "guest1999"], ["start", "guest7"]):
             out = self.root_run(*args)
             self.assertRegex(out.stdout + out.stderr, b"win11, libvirt, running|guest7 is libvirt's|guest1999")
+            self.assertLess(len(out.stdout), 5000)
 
     def test_without_a_daemon(self):
         """It is being upgraded: no process, no sockets, a status of a newer one; files say what there is."""
