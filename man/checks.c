@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Prints pcipass-checks(7) from the tables that the program itself uses. */
+/* Prints pcipass-checks(7) from the tables that the program itself uses; with --lines the tables
+ * themselves, for docs/failures: fields are separated by tabs. */
 #include "lib/check/rows.h"
 #include "base/parse.h"
 #include <pcipass.h>
@@ -59,12 +60,13 @@ static void put_rows(void)
 	size_t count;
 	const struct pp_check_row *rows = pp_check_rows(&count);
 
-	puts("\n# WHAT GOES WRONG\n\nThe numbers behind the checks are these. What no check can "
-	     "see "
-	     "beforehand is said behind it.\n");
+	puts("\n# WHAT GOES WRONG\n\nThe numbers behind the checks are these, each with its "
+	     "remedy, and what of it no check can see beforehand.\n");
 	for (size_t i = 0; i < count; i++) {
 		printf("%u. ", rows[i].number);
 		put(rows[i].cause);
+		putchar(' ');
+		put(rows[i].remedy);
 		if (rows[i].limit) {
 			putchar(' ');
 			put(rows[i].limit);
@@ -103,8 +105,28 @@ static void put_tail(void)
 	     "# SEE ALSO\n\n*pcipass*(1)");
 }
 
-int main(void)
+static void put_lines(void)
 {
+	size_t count;
+	const struct pp_check_row *rows = pp_check_rows(&count);
+
+	for (size_t i = 0; i < count; i++)
+		printf("row\t%u\t%s\t%s\t%s\n", rows[i].number, rows[i].cause, rows[i].remedy,
+			rows[i].limit ? rows[i].limit : "");
+	const struct pp_check_info *checks = pp_check_table(&count);
+	for (size_t i = 0; i < count; i++)
+		printf("check\t%s\t%s\n", checks[i].id, checks[i].rows);
+	const struct pp_explain_entry *texts = pp_explain_table(&count);
+	for (size_t i = 0; i < count; i++)
+		printf("text\t%s\t%s\n", texts[i].fragment, texts[i].rows);
+}
+
+int main(int argc, char **argv)
+{
+	if (argc == 2 && pp_text_is(argv[1], "--lines")) {
+		put_lines();
+		return fflush(stdout) == 0 ? 0 : 1;
+	}
 	put_head();
 	put_scope("host", "THE HOST");
 	put_scope("device", "A DEVICE");

@@ -82,7 +82,19 @@ static int explain_line(struct explainer *explainer, const char *line, size_t le
 /* ---- an id
  * ------------------------------------------------------------------------------------------- */
 
-static const char *causes_of(struct pp_arena *arena, const char *list)
+static const char *cause_in(const struct pp_check_row *row)
+{
+	return row->cause;
+}
+
+static const char *remedy_in(const struct pp_check_row *row)
+{
+	return row->remedy;
+}
+
+/* What the rows of LIST say, one after another. */
+static const char *said_by_rows(struct pp_arena *arena, const char *list,
+	const char *(*said_in)(const struct pp_check_row *row))
 {
 	size_t count;
 	const struct pp_check_row *rows = pp_check_rows(&count);
@@ -91,21 +103,9 @@ static const char *causes_of(struct pp_arena *arena, const char *list)
 	for (size_t i = 0; text && i < count; i++) {
 		if (pp_check_row_listed(list, rows[i].number))
 			text = pp_arena_printf(
-				arena, "%s%s%s", text, *text ? " " : "", rows[i].cause);
+				arena, "%s%s%s", text, *text ? " " : "", said_in(&rows[i]));
 	}
 	return text;
-}
-
-static const char *remedy_of(const char *id)
-{
-	size_t count;
-	const struct pp_explain_entry *table = pp_explain_table(&count);
-
-	for (size_t i = 0; i < count; i++) {
-		if (pp_check_word(table[i].ids, id))
-			return table[i].remedy;
-	}
-	return NULL;
 }
 
 static int explain_id(struct explainer *explainer, const char *id)
@@ -120,15 +120,10 @@ static int explain_id(struct explainer *explainer, const char *id)
 			.fragment = table[i].id,
 			.rows = table[i].rows,
 			.ids = table[i].id,
-			.cause = causes_of(explainer->arena, table[i].rows),
-			.remedy = remedy_of(id)};
-		if (!item.remedy)
-			item.remedy = pp_text_is(table[i].scope, "host")
-					      ? "pcipass host-validate says what this host needs"
-				      : pp_text_is(table[i].scope, "device")
-					      ? "pcipass nodedev-check DEVICE says what it needs"
-					      : "pcipass domcheck GUEST says what it needs";
-		return item.cause ? add(explainer, &item) : -ENOMEM;
+			.cause = said_by_rows(explainer->arena, table[i].rows, cause_in),
+			.remedy = said_by_rows(explainer->arena, table[i].rows, remedy_in)};
+
+		return item.cause && item.remedy ? add(explainer, &item) : -ENOMEM;
 	}
 	return 0;
 }

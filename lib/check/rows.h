@@ -9,9 +9,10 @@
 #define PP_CHECK_ROWS 65
 
 struct pp_check_row {
-	unsigned number;   /* 1 to PP_CHECK_ROWS */
-	const char *cause; /* one sentence */
-	const char *limit; /* what of it no check can see beforehand, and why; NULL: nothing */
+	unsigned number;    /* 1 to PP_CHECK_ROWS */
+	const char *cause;  /* one sentence */
+	const char *remedy; /* in brief; a finding says it for its host and device */
+	const char *limit;  /* what of it no check can see beforehand, and why; NULL: nothing */
 };
 const struct pp_check_row *pp_check_rows(size_t *ret_count);
 bool pp_check_row_listed(const char *rows, unsigned number); /* is it in "2 3"? */

@@ -3,6 +3,24 @@
 # For scripts that provoke the rows of the catalogue: the stages (described in tests/lab/checks), and raw
 # binding, as guides do it.
 sys=/sys/bus/pci/devices
+shown='' # the facts so far, a line each
+ok() {
+	echo "ok $*"
+	shown+="$*"$'\n'
+}
+
+# run_scenario NAME: the function of that name, and whether it showed all that is recorded of it. A script that is
+# sourced (tests/lab/sidebyside) runs none.
+run_scenario() {
+	local row stage
+	[ "${BASH_SOURCE[1]}" = "$0" ] || return 0
+	echo "scenario: ${0##*/}/$1"
+	"$1"
+	while read -r _ row stage _; do
+		grep -q "^row $row $stage: " <<<"$shown" || not_ok "row $row $stage: recorded in tests/lab/rows.seen, not shown"
+	done < <(grep "^${0##*/}/$1 " tests/lab/rows.seen)
+	done_testing
+}
 
 # before ROW SEVERITY ID COMMAND...: the command names the finding
 before() {

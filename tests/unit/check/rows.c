@@ -40,7 +40,7 @@ static void test_coverage(void **state)
 	assert_int_equal(count, PP_CHECK_ROWS);
 	for (size_t i = 0; i < count; i++) {
 		assert_int_equal(rows[i].number, i + 1);
-		assert_true(*rows[i].cause);
+		assert_true(*rows[i].cause && *rows[i].remedy);
 		if (before(rows[i].number))
 			n_before++;
 		else if (after(rows[i].number))
