@@ -220,7 +220,7 @@ struct pp_kernel {
 };
 struct pp_node_memory {
 	int node;
-	uint64_t total, free; /* bytes */
+	uint64_t total, free; /* bytes; free: caches that give way are counted */
 };
 struct pp_memory {
 	uint64_t total, available; /* bytes */

@@ -93,8 +93,8 @@ void pp_check_numa_far(struct pp_check_run *run)
 			continue;
 		short_of(run, "memory on its NUMA node", guest->memory + OVERHEAD, node->free,
 			pp_check_join(run, NULL,
-				"/sys/devices/system/node/node%d/meminfo: MemFree: %s", node->node,
-				pp_check_size(run, node->free)),
+				"/sys/devices/system/node/node%d/meminfo: %s free or cached",
+				node->node, pp_check_size(run, node->free)),
 			"bind it to another node, or mode='preferred' in its <numatune>");
 	}
 	for (size_t i = 0; i < guest->n_hostdevs; i++) {

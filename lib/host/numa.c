@@ -19,6 +19,18 @@ static uint64_t node_field(const char *text, const char *name)
 	return pp_parse_prefix(at, 10, UINT64_MAX / 1024, &value, &end) < 0 ? 0 : value * 1024;
 }
 
+/* As the kernel counts MemAvailable, which it does not for a node: caches give way. */
+static uint64_t node_free(const char *text)
+{
+	static const char *const fields[] = {
+		"MemFree:", "Active(file):", "Inactive(file):", "SReclaimable:"};
+	uint64_t sum = 0;
+	for (size_t i = 0; i < PP_COUNT(fields); i++)
+		if (__builtin_add_overflow(sum, node_field(text, fields[i]), &sum))
+			return UINT64_MAX;
+	return sum;
+}
+
 static int read_nodes(struct pp_reader *reader)
 {
 	char **names, path[PP_PATH_MAX], *text;
@@ -43,7 +55,7 @@ static int read_nodes(struct pp_reader *reader)
 		struct pp_node_memory *node = &nodes[reader->memory->n_nodes++];
 		node->node = number;
 		node->total = node_field(text, "MemTotal:");
-		node->free = node_field(text, "MemFree:");
+		node->free = node_free(text);
 	}
 	return 0;
 }

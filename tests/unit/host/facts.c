@@ -497,14 +497,21 @@ static void memory(void **state)
 	machine_open(&machine,
 		"/sys/bus/\n/proc/meminfo = MemTotal:       16316412 kB\\nMemFree: 1 kB\\n"
 		"MemAvailable:    1024 kB\\nHugePages_Total:       5\\nHugePages_Free:   3\\n"
-		"Hugepagesize:       2048 kB\\n\n",
-		PP_READ_PLATFORM);
+		"Hugepagesize:       2048 kB\\n\n"
+		"/sys/devices/system/node/node1/meminfo = Node 1 MemTotal:  8 kB\\nNode 1 MemFree: "
+		"1 "
+		"kB\\nNode 1 Active(file): 2 kB\\nNode 1 Inactive(file): 3 kB\\nNode 1 FilePages: "
+		"7 "
+		"kB\\nNode 1 SReclaimable: 1 kB\\n\n",
+		PP_READ_PLATFORM | PP_READ_CHECKS);
 	const struct pp_memory *facts = machine.host->memory;
 	assert_true(facts->total == 16316412ULL * 1024);
 	assert_true(facts->available == 1 << 20);
 	assert_true(facts->hugepage_size == 2 << 20);
 	assert_true(facts->hugepages_total == 5);
 	assert_true(facts->hugepages_free == 3);
+	assert_int_equal(facts->n_nodes, 1);
+	assert_int_equal(facts->nodes[0].free, 7 * 1024);
 	machine_close(&machine);
 }
 
