@@ -58,7 +58,10 @@ static int imply_root(struct pp_assigning *assigning)
 
 		if (other->kind != PP_DEV_CONTROLLER || other->controller.type != PP_CONTROLLER_PCI)
 			continue;
-		if ((other->controller.index == 0) != pp_text_is(other->controller.model, root))
+		/* Also the root of the other machine: nothing stands for it in QEMU's arguments. */
+		if ((other->controller.index == 0) != pp_text_is(other->controller.model, root) ||
+			(other->controller.index > 0 &&
+				pp_text_ends(other->controller.model, "-root")))
 			return pp_assigning_fail(assigning, other->line,
 				"this machine has one %s, with index 0; %s with index %d cannot be",
 				root, other->controller.model, other->controller.index);
