@@ -4,6 +4,7 @@
 #include "lib/apply/driver.h"
 #include "lib/apply/journal.h"
 #include "lib/apply/lock.h"
+#include "lib/apply/reason.h"
 #include "lib/apply/undo.h"
 #include "lib/plan/plan.h"
 #include <signal.h>
@@ -364,5 +365,9 @@ int pp_apply(struct pp_context *context, const struct pp_plan *plan,
 {
 	struct pp_effects effects;
 	int r = pp_effects_init(&effects, context, options, error);
-	return r < 0 ? r : pp_apply_on(&effects, plan, ret_changed, error);
+	if (r >= 0)
+		r = pp_apply_on(&effects, plan, ret_changed, error);
+	if (r < 0)
+		pp_reason_add(context, error);
+	return r;
 }

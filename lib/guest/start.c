@@ -2,6 +2,7 @@
 /* Starting a guest: its devices leave the host, a supervisor takes over, and QEMU runs; or nothing
  * was. */
 #include "base/file.h"
+#include "lib/apply/reason.h"
 #include "lib/guest/guest.h"
 #include "lib/guest/launch.h"
 #include "lib/guest/prepare.h"
@@ -330,6 +331,8 @@ int pp_guest_start(struct pp_context *context, const char *name, const struct pp
 	if (r < 0)
 		return r;
 	r = start_guest(&start, &changed, error);
+	if (r < 0)
+		pp_reason_add(context, error);
 	if (r < 0)
 		return error ? pp_error_wrap(error, "guest %s", start.guest->name) : r;
 	if (ret_changed)
