@@ -6,6 +6,23 @@
 
 /* ---- one run --------------------------------------------------------------------------------- */
 
+/* The process that should have undone it was killed: whoever comes next does. True: it was tried.
+ */
+static bool end_trials(struct cli *cli, const struct pp_unfinished_list *list)
+{
+	struct pp_error error = {0};
+	struct pp_apply_options options = {.progress = cli_progress, .data = cli};
+	bool changed = false, over = false;
+	for (size_t i = 0; i < list->n_items; i++)
+		over |= list->items[i].trial;
+	if (!over || cli->dry_run || (pp_context_is_live(cli->context) && geteuid() != 0))
+		return false;
+	if (pp_trials_end(cli->context, &options, &changed, &error) < 0)
+		cli_fail(cli, &error);
+	cli_progress_end(cli);
+	return true;
+}
+
 static void say_unfinished(struct cli *cli)
 {
 	struct pp_unfinished_list *list = NULL;
@@ -13,6 +30,11 @@ static void say_unfinished(struct cli *cli)
 	 */
 	if (pp_unfinished_list(cli->context, &list, NULL) < 0)
 		return;
+	if (end_trials(cli, list)) {
+		pp_unfinished_free(list);
+		if (pp_unfinished_list(cli->context, &list, NULL) < 0)
+			return;
+	}
 	for (size_t i = 0; i < list->n_items; i++)
 		cli_say(cli, "unfinished: %s", list->items[i].text);
 	if (list->n_items > 0)

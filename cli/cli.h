@@ -12,6 +12,7 @@ struct cli_verb;
 struct cli {
 	const char *root; /* --root, NULL: this machine */
 	bool json, dry_run, yes;
+	unsigned try_seconds; /* --try: what is applied is undone unless it is kept; 0: no */
 	const struct cli_verb *verb;
 	struct pp_context *context; /* after cli_open */
 	struct pp_json *result;     /* the object that --json prints at the end */

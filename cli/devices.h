@@ -19,6 +19,7 @@ int cli_read(struct cli *cli, unsigned depth, struct pp_host **ret_host);
 PP_DEFINE_CLEANUP(struct pp_host *, pp_host_free)
 PP_DEFINE_CLEANUP(struct pp_findings *, pp_findings_free)
 PP_DEFINE_CLEANUP(struct pp_unfinished_list *, pp_unfinished_free)
+PP_DEFINE_CLEANUP(struct pp_change_list *, pp_change_list_free)
 PP_DEFINE_CLEANUP(struct pp_plan *, pp_plan_free)
 /* Finds each, once. The words must outlive the list. Returns an exit status. */
 int cli_devices_find(struct cli *cli, const struct pp_host *host, const char *const *words,

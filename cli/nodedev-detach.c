@@ -3,7 +3,7 @@
 #include "cli/road.h"
 #include "cli/verb.h"
 
-static const char *driver, *forced[256];
+static const char *driver, *trial, *forced[256];
 static size_t n_forced;
 static bool group;
 
@@ -14,6 +14,7 @@ static const struct pp_option options[] = {
 	{"force-for", 0, "NAME",
 		"although NAME (a disk, interface, process) uses it; may be repeated", NULL, NULL,
 		forced, &n_forced, PP_COUNT(forced) - 1},
+	CLI_TRY_OPTION(&trial),
 };
 
 /* libvirt's words for its backends are drivers too. */
@@ -67,9 +68,12 @@ static int run(struct cli *cli, const char *const *words, size_t n_words)
 	if (pp_text_is(driver, "kvm") || pp_text_is(driver, "xen"))
 		return cli_usage(cli,
 			"--driver %s is no longer supported; vfio-pci and pci-stub are", driver);
+	int status = cli_try(cli, trial);
+	if (status)
+		return status;
 	PP_CLEANUP(pp_host_freep) struct pp_host *host = NULL;
 	CLI_DEVICES struct cli_devices devices = {0};
-	int status = cli_devices_read(cli, CLI_READ_TO_ACT, words, n_words, group, &host, &devices);
+	status = cli_devices_read(cli, CLI_READ_TO_ACT, words, n_words, group, &host, &devices);
 	if (status)
 		return status;
 	status = detach(cli, host, &devices);
@@ -87,8 +91,10 @@ const struct cli_verb cli_verb_nodedev_detach = {
 	.example = "  # pcipass nodedev-detach 00:1a.7 --group\n"
 		   "  Device 00:1a.7 detached\n"
 		   "  Device pci_0000_00_1a_0 detached\n",
-	.usage = "DEVICE... [--driver NAME] [--group] [--force-for NAME]...",
-	.details = "All of them or none: when one cannot go, those that went are given back.\n",
+	.usage = "DEVICE... [--driver NAME] [--group] [--force-for NAME]... [--try SECONDS]",
+	.details = "All of them or none: when one cannot go, those that went are given back.\n"
+		   "--try is for a device that you may be logged in through: what takes you down "
+		   "with it comes back.\n",
 	.options = options,
 	.n_options = PP_COUNT(options),
 	CLI_SOME_DEVICES,

@@ -3,8 +3,10 @@
 #include "cli/verb.h"
 
 static bool group;
+static const char *trial;
 static const struct pp_option options[] = {
 	{"group", 0, NULL, "its whole IOMMU group comes back", &group},
+	CLI_TRY_OPTION(&trial),
 };
 
 static int reattach(struct cli *cli, const struct pp_host *host, struct cli_devices *devices)
@@ -23,9 +25,12 @@ static int reattach(struct cli *cli, const struct pp_host *host, struct cli_devi
 
 static int run(struct cli *cli, const char *const *words, size_t n_words)
 {
+	int status = cli_try(cli, trial);
+	if (status)
+		return status;
 	PP_CLEANUP(pp_host_freep) struct pp_host *host = NULL;
 	CLI_DEVICES struct cli_devices devices = {0};
-	int status = cli_devices_read(cli, PP_READ_DEVICES | PP_READ_GROUPS | PP_READ_USES, words,
+	status = cli_devices_read(cli, PP_READ_DEVICES | PP_READ_GROUPS | PP_READ_USES, words,
 		n_words, group, &host, &devices);
 	if (status)
 		return status;
@@ -42,7 +47,7 @@ const struct cli_verb cli_verb_nodedev_reattach = {
 	.summary = "give devices back to the driver that they had",
 	.example = "  # pcipass nodedev-reattach 00:1a.7\n"
 		   "  Device 00:1a.7 re-attached\n",
-	.usage = "DEVICE... [--group]",
+	.usage = "DEVICE... [--group] [--try SECONDS]",
 	.options = options,
 	.n_options = PP_COUNT(options),
 	CLI_SOME_DEVICES,

@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "cli/road.h"
+#include "base/parse.h"
 #include "cli/verb.h"
 #include <string.h>
+
+#define TRY_MAX 86400
 
 int cli_heed(struct cli *cli, const struct pp_findings *findings, const char *blame)
 {
@@ -40,7 +43,19 @@ void cli_show_plan(struct cli *cli, const struct pp_plan *plan)
 
 void cli_apply_options(struct cli *cli, struct pp_apply_options *options)
 {
-	*options = (struct pp_apply_options){.progress = cli_progress, .data = cli};
+	*options = (struct pp_apply_options){
+		.progress = cli_progress, .data = cli, .try_seconds = cli->try_seconds};
+}
+
+int cli_try(struct cli *cli, const char *text)
+{
+	uint64_t seconds;
+	if (!text)
+		return PP_STATUS_OK;
+	if (pp_parse_u64(text, 10, TRY_MAX, &seconds) < 0 || seconds == 0)
+		return cli_usage(cli, "--try takes seconds, 1 to %d, not '%s'", TRY_MAX, text);
+	cli->try_seconds = (unsigned)seconds;
+	return PP_STATUS_OK;
 }
 
 int cli_apply(struct cli *cli, const struct pp_plan *plan, const char *blame)
@@ -56,6 +71,11 @@ int cli_apply(struct cli *cli, const struct pp_plan *plan, const char *blame)
 	int r = pp_apply(cli->context, plan, &options, &changed, &error);
 	cli_progress_end(cli);
 	cli_set_bool(cli, "changed", changed);
+	if (r >= 0 && changed && cli->try_seconds > 0) {
+		cli_set_int(cli, "try_seconds", cli->try_seconds);
+		cli_say(cli, "on trial: undone in %u s, unless `pcipass keep` comes first",
+			cli->try_seconds);
+	}
 	if (r >= 0)
 		return PP_STATUS_OK;
 	cli_blame(cli, "%s", blame);

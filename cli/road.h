@@ -16,6 +16,14 @@ int cli_heed(struct cli *cli, const struct pp_findings *findings, const char *bl
 void cli_show_plan(struct cli *cli, const struct pp_plan *plan);
 /* Applies it (not with --dry-run), tells of progress. Returns an exit status; "changed" is set. */
 int cli_apply(struct cli *cli, const struct pp_plan *plan, const char *blame);
+/* --try SECONDS, TEXT as it was given (NULL: it was not). An exit status when it is wrong. */
+int cli_try(struct cli *cli, const char *text);
+#define CLI_TRY_OPTION(text)                                                                       \
+	{                                                                                          \
+		"try", 0, "SECONDS",                                                               \
+			"undone by itself after that time, unless `pcipass keep` comes first",     \
+			NULL, text                                                                 \
+	}
 void cli_apply_options(struct cli *cli, struct pp_apply_options *options);
 
 #endif

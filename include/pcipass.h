@@ -571,6 +571,8 @@ struct pp_apply_options {
 	int deadline_ms; /* of each write; 0: 30 s */
 	pp_progress *progress;
 	void *data;
+	unsigned try_seconds; /* undone by itself after that time, unless pp_trials_keep comes
+				 first; 0: it stays */
 };
 /* Journals, then writes, then reads again; undoes everything when a step fails. *ret_changed (may
  * be NULL): whether anything was written. */
@@ -587,6 +589,7 @@ struct pp_unfinished {
 	const char *journal; /* its name */
 	const char *owner, *verb;
 	const char *text; /* "nodedev-detach of 0000:00:1a.7 was interrupted at step 1 of 2" */
+	bool trial;       /* it was on trial, and nobody kept it in time */
 };
 struct pp_unfinished_list {
 	const struct pp_unfinished *items;
@@ -601,6 +604,37 @@ void pp_unfinished_free(struct pp_unfinished_list *list);
  * run. */
 int pp_recover(struct pp_context *context, const struct pp_apply_options *options,
 	bool *ret_changed, struct pp_error *error);
+/* What is on trial stays; *ret_count: how many that were. What was kept in time already is no error,
+ * what was not is one. */
+int pp_trials_keep(struct pp_context *context, const struct pp_apply_options *options,
+	size_t *ret_count, struct pp_error *error);
+/* Undoes what was on trial and was not kept in time: where the process that should have done so was
+ * killed, the next verb does. */
+int pp_trials_end(struct pp_context *context, const struct pp_apply_options *options,
+	bool *ret_changed, struct pp_error *error);
+
+/* What pcipass has changed on this host and is still in effect; oldest first. */
+struct pp_change {
+	const char *id;    /* "3": what pp_change_undo takes */
+	int64_t when;      /* seconds since 1970, 0: not known */
+	const char *verb;  /* "nodedev-detach", "start", "libvirt-hook" */
+	const char *guest; /* for which one, NULL: none */
+	const char *text;  /* a line a step: "0000:02:00.0: e1000e -> vfio-pci" */
+	const char *now;   /* what is no longer as the change left it; NULL: all is */
+	int64_t try_ms;    /* on trial: what is left of it; -1: it stays */
+};
+struct pp_change_list {
+	const struct pp_change *items;
+	size_t n_items;
+	struct pp_arena *arena;
+};
+int pp_changes_list(
+	struct pp_context *context, struct pp_change_list **ret_list, struct pp_error *error);
+void pp_change_list_free(struct pp_change_list *list);
+/* Back to what was before it. A change on which a later one stands is refused, and so is a guest's.
+ */
+int pp_change_undo(struct pp_context *context, const char *id,
+	const struct pp_apply_options *options, bool *ret_changed, struct pp_error *error);
 /* The kernel's own reset; *ret_method (free) says which ran. */
 int pp_device_reset(struct pp_context *context, const struct pp_device *device, char **ret_method,
 	struct pp_error *error);

@@ -5,6 +5,7 @@
 #include "lib/apply/journal.h"
 #include "lib/apply/lock.h"
 #include "lib/apply/reason.h"
+#include "lib/apply/trial.h"
 #include "lib/apply/undo.h"
 #include "lib/plan/plan.h"
 #include <signal.h>
@@ -59,11 +60,26 @@ static bool signal_came(void)
 static int refuse_recover(
 	const struct pp_journal *journal, const char *subject, struct pp_error *error)
 {
-	pp_error_set(error, PP_STATUS_RECOVER, -EBUSY,
-		"%s: an earlier %s was interrupted in the middle (journal %s)", subject,
-		journal->plan->verb, journal->name);
+	pp_error_set(error, PP_STATUS_RECOVER, -EBUSY, "%s: an earlier %s %s (journal %s)", subject,
+		journal->plan->verb,
+		journal->applied && pp_journal_trial_left(journal) == 0
+			? "was on trial, its time is over, and it was not undone"
+			: "was interrupted in the middle",
+		journal->name);
 	pp_error_id(error, "unfinished");
 	pp_error_remedy(error, "pcipass recover");
+	return -EBUSY;
+}
+
+static int refuse_trial(
+	const struct pp_journal *journal, const char *subject, int64_t left, struct pp_error *error)
+{
+	pp_error_set(error, PP_STATUS_IN_USE, -EBUSY,
+		"%s: %s of it is on trial for %lld s more, and will be undone then", subject,
+		journal->plan->verb, (long long)(left + 999) / 1000);
+	pp_error_id(error, "on-trial");
+	pp_error_remedy(error, "`pcipass keep` if it is to stay, or `pcipass changes --undo %u`",
+		(unsigned)strtoul(journal->name, NULL, 10));
 	return -EBUSY;
 }
 
@@ -76,7 +92,10 @@ static int check_journal(const struct pp_journal *journal, const struct pp_plan 
 		const struct pp_step *step = &journal->plan->steps[i];
 		if (step->kind != PP_STEP_DRIVER || !pp_text_is(step->subject, subject))
 			continue;
-		if (!pp_journal_finished(journal) && !journal->released)
+		int64_t left = pp_journal_trial_left(journal);
+		if (journal->applied && left > 0 && pp_journal_counts(journal, i))
+			return refuse_trial(journal, subject, left, error);
+		if ((!pp_journal_finished(journal) || left == 0) && !journal->released)
 			return refuse_recover(journal, subject, error);
 		if (!guest || !pp_journal_counts(journal, i) ||
 			pp_text_is(journal->plan->owner, plan->owner))
@@ -252,11 +271,14 @@ static int rehearse(struct run *run, struct pp_error *error)
 	return -EIO;
 }
 
-/* After `applied` nothing is undone any more: what is left to do, `recover` can do as well. */
+/* After `applied` nothing is undone any more: what is left to do, `recover` can do as well. A trial
+ * is finished when it is kept. */
 static void finish(struct run *run)
 {
 	struct pp_error error = {0};
 	int r = 0;
+	if (pp_journal_trial_left(run->journal) >= 0)
+		return;
 	if (run->plan->returns)
 		r = pp_undo_forget(run->effects, run->plan, &error);
 	if (r >= 0 && (run->plan->returns || pp_undo_spent(run->journal)))
@@ -289,7 +311,10 @@ static int run_locked(struct run *run, bool *ret_changed, struct pp_error *error
 		return r;
 	if (run->work)
 		return rehearse(run, error);
-	r = steps_run(run, error);
+	if (run->effects->try_seconds > 0)
+		r = pp_trial_arm(run->effects, run->journal, error);
+	if (r >= 0)
+		r = steps_run(run, error);
 	if (r >= 0)
 		r = applied(run, error);
 	if (r < 0) {

@@ -37,6 +37,10 @@ int pp_journal_release_on(struct pp_effects *effects, const char *owner,
 	const struct pp_address *addresses, size_t n_addresses, bool *ret_changed,
 	struct pp_error *error);
 
+/* Undoes one journal of the host, which has to be finished. */
+int pp_journal_undo_on(
+	struct pp_effects *effects, const char *name, bool *ret_changed, struct pp_error *error);
+
 /* The devices that an owner has by its journals; the caller frees. */
 int pp_journal_devices(struct pp_context *context, const char *owner,
 	struct pp_address **ret_addresses, size_t *ret_count, struct pp_error *error);

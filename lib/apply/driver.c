@@ -45,7 +45,8 @@ int pp_driver_read(
 	return 0;
 }
 
-int pp_driver_identity(struct pp_context *context, const char *address, char *text, size_t size)
+/* "" where it has none. */
+static int read_modalias(struct pp_context *context, const char *address, char *text, size_t size)
 {
 	PP_CLEANUP(pp_arena_freep) struct pp_arena *arena = pp_arena_new();
 	char path[PP_PATH_MAX];
@@ -234,8 +235,7 @@ static int need_driver(struct move *move)
 	int r = pp_effects_load(move->effects, driver, &first);
 	if (pp_tree_exists(context->tree, path))
 		return 0;
-	if (pp_driver_identity(context, move->address, modalias, sizeof(modalias)) == 0 &&
-		modalias[0])
+	if (read_modalias(context, move->address, modalias, sizeof(modalias)) == 0 && modalias[0])
 		pp_effects_load(move->effects, modalias, NULL);
 	if (pp_tree_exists(context->tree, path))
 		return 0;

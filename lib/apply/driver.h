@@ -8,8 +8,6 @@
 /* -ENODEV: the device is not there. */
 int pp_driver_read(
 	struct pp_context *context, const char *address, struct pp_driver_state *ret_state);
-/* Its modalias, "" where it has none: who it is, for a journal that is read after a hotplug. */
-int pp_driver_identity(struct pp_context *context, const char *address, char *text, size_t size);
 /* Moves a device to TO and reads again. What is there already is not written. */
 int pp_driver_move(struct pp_effects *effects, const char *address,
 	const struct pp_driver_state *to, struct pp_error *error);

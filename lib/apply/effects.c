@@ -53,6 +53,7 @@ int pp_effects_init(struct pp_effects *effects, struct pp_context *context,
 			options && options->deadline_ms > 0 ? options->deadline_ms : DEADLINE_MS,
 		.progress = options ? options->progress : NULL,
 		.data = options ? options->data : NULL,
+		.try_seconds = options ? options->try_seconds : 0,
 		.keep_fd = -1,
 	};
 	return 0;

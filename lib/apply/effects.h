@@ -24,6 +24,8 @@ struct pp_effects {
 	int deadline_ms;
 	pp_progress *progress;
 	void *data;
+	unsigned try_seconds; /* a plan is on trial for so long; 0: it stays */
+	bool unwatched;       /* tests: no process waits for the end of the trial */
 	int keep_fd; /* all that a child keeps open: the lock of the device that it writes for */
 	pid_t stuck; /* the child that the last -ETIMEDOUT left behind, else 0 */
 	struct pp_fault fault;

@@ -4,7 +4,7 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "base/parse.h"
-#include "lib/apply/driver.h"
+#include "lib/apply/identity.h"
 #include "lib/apply/journalread.h"
 #include "lib/apply/store.h"
 #include "lib/plan/plan.h"
@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 
 #define FOLDER "journal"
 #define NEW_PREFIX ".new-"
@@ -62,11 +63,23 @@ int pp_journal_write(
 		return r;
 	if (pp_text_is(word, "applied"))
 		journal->applied = true;
+	if (pp_text_is(word, "kept"))
+		journal->kept = true;
 	if (pp_text_is(word, "try"))
 		journal->tried[step] = true;
 	if (pp_text_is(word, "undone"))
 		journal->undone[step] = true;
 	return 0;
+}
+
+int pp_journal_write_until(struct pp_effects *effects, struct pp_journal *journal, int64_t until)
+{
+	char line[64];
+	int n = snprintf(line, sizeof(line), "until %" PRId64 "\n", until);
+	int r = write_line(effects, journal->fd, line, (size_t)n);
+	if (r >= 0)
+		journal->until = until;
+	return r;
 }
 
 static struct pp_json *plan_line(struct pp_context *context, const struct pp_plan *plan)
@@ -76,9 +89,9 @@ static struct pp_json *plan_line(struct pp_context *context, const struct pp_pla
 	if (!object || !identities)
 		return NULL;
 	for (size_t i = 0; i < plan->n_steps; i++) {
-		char text[512] = "";
+		char text[PP_IDENTITY_SIZE] = "";
 		if (plan->steps[i].kind == PP_STEP_DRIVER)
-			pp_driver_identity(context, plan->steps[i].subject, text, sizeof(text));
+			pp_identity_read(context, plan->steps[i].subject, text);
 		if (pp_json_add_string(identities, text) < 0)
 			return NULL;
 	}
@@ -96,8 +109,8 @@ static int write_head(struct pp_effects *effects, int fd, const struct pp_plan *
 	PP_FREE char *text = object ? pp_json_print(object, false) : NULL;
 	if (!boot || !text)
 		return -ENOMEM;
-	pp_buffer_printf(
-		&head, "pcipass-journal %d %s %d\n", PP_JOURNAL_VERSION, boot, (int)getpid());
+	pp_buffer_printf(&head, "pcipass-journal %d %s %d %lld\n", PP_JOURNAL_VERSION, boot,
+		(int)getpid(), (long long)time(NULL));
 	pp_buffer_printf(&line, "plan %016" PRIx64 " %s\n", pp_journal_sum(text), text);
 	int r = write_buffer(effects, fd, &head);
 	return r < 0 ? r : write_buffer(effects, fd, &line);

@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #define FOLDER "/run/pcipass/journal"
 
@@ -72,6 +73,8 @@ static bool head_parse(const char *line, const char *boot, struct pp_journal *jo
 	end += 1 + length;
 	if (*end == ' ' && pp_parse_prefix(end + 1, 10, INT32_MAX, &number, &end) == 0)
 		journal->pid = (pid_t)number;
+	if (*end == ' ' && pp_parse_prefix(end + 1, 10, INT64_MAX, &number, &end) == 0)
+		journal->made = (int64_t)number;
 	journal->version = version;
 	return true;
 }
@@ -124,11 +127,16 @@ static bool step_parse(const char *line, const char *word, bool *flags, size_t n
 static void line_parse(const char *line, struct pp_journal *journal)
 {
 	size_t n_steps = journal->plan->n_steps;
+	uint64_t until;
 	if (!line[0] || step_parse(line, "try", journal->tried, n_steps) ||
 		step_parse(line, "undone", journal->undone, n_steps))
 		return;
-	if (pp_text_is(line, "applied"))
+	if (pp_text_starts(line, "until ") && pp_parse_u64(line + 6, 10, INT64_MAX, &until) == 0)
+		journal->until = (int64_t)until;
+	else if (pp_text_is(line, "applied"))
 		journal->applied = true;
+	else if (pp_text_is(line, "kept"))
+		journal->kept = true;
 	else if (pp_text_is(line, "released"))
 		journal->released = true;
 	else
@@ -286,6 +294,15 @@ bool pp_journal_counts(const struct pp_journal *journal, size_t step)
 {
 	bool tried = journal->applied || journal->damaged || journal->tried[step];
 	return tried && !journal->undone[step];
+}
+
+int64_t pp_journal_trial_left(const struct pp_journal *journal)
+{
+	struct timespec now;
+	if (journal->until == 0 || journal->kept || clock_gettime(CLOCK_BOOTTIME, &now) < 0)
+		return -1;
+	int64_t left = journal->until - ((int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000);
+	return left > 0 ? left : 0;
 }
 
 const char *pp_journal_guest(const struct pp_journal *journal)

@@ -2,30 +2,45 @@
 /* Whose a device is, and where it came from, as the journals remember it. */
 #include "base/parse.h"
 #include "lib/apply/apply.h"
+#include "lib/apply/identity.h"
 #include "lib/apply/journal.h"
 #include "lib/plan/plan.h"
 #include <string.h>
 
+/* Whether what is at the address now is what was there then. */
+static bool same_device(
+	struct pp_context *context, const struct pp_journal *journal, size_t i, const char *subject)
+{
+	char identity[PP_IDENTITY_SIZE] = "";
+	if (!journal->identities[i])
+		return true;
+	pp_identity_read(context, subject, identity);
+	return pp_identity_same(journal->identities[i], identity);
+}
+
 /* The step that moved SUBJECT, or claims it, in a journal that holds; NULL: none. */
-static const struct pp_step *step_of(const struct pp_journal *journal, const char *subject)
+static const struct pp_step *step_of(
+	struct pp_context *context, const struct pp_journal *journal, const char *subject)
 {
 	if (!journal->plan || journal->stale || !pp_journal_finished(journal))
 		return NULL;
 	for (size_t i = 0; i < journal->plan->n_steps; i++)
 		if (journal->plan->steps[i].kind == PP_STEP_DRIVER &&
 			pp_journal_counts(journal, i) &&
-			pp_text_is(journal->plan->steps[i].subject, subject))
+			pp_text_is(journal->plan->steps[i].subject, subject) &&
+			same_device(context, journal, i, subject))
 			return &journal->plan->steps[i];
 	return NULL;
 }
 
 /* The host's moves of a device, back from the newest for as long as each begins where the one
  * before it ended: in between someone else may have moved it. */
-static struct pp_origin origin_of(const struct pp_journals *journals, const char *subject)
+static struct pp_origin origin_of(
+	struct pp_context *context, const struct pp_journals *journals, const char *subject)
 {
 	struct pp_origin origin = {0};
 	for (size_t i = journals->n_items; i-- > 0;) {
-		const struct pp_step *step = step_of(&journals->items[i], subject);
+		const struct pp_step *step = step_of(context, &journals->items[i], subject);
 		if (!step || pp_step_idle(step) || pp_journal_guest(&journals->items[i]))
 			continue;
 		if (origin.known && !pp_driver_same(&step->to, &origin.state))
@@ -44,10 +59,10 @@ int pp_device_owner(struct pp_context *context, const struct pp_address *address
 	int r = pp_journals_load(context, &journals, error);
 	if (r < 0)
 		return r;
-	struct pp_origin origin = origin_of(journals, subject);
+	struct pp_origin origin = origin_of(context, journals, subject);
 	const char *who = origin.known ? "host" : "";
 	for (size_t i = 0; i < journals->n_items; i++) {
-		const struct pp_step *step = step_of(&journals->items[i], subject);
+		const struct pp_step *step = step_of(context, &journals->items[i], subject);
 		if (!step || !pp_journal_guest(&journals->items[i]))
 			continue;
 		who = journals->items[i].plan->owner;
@@ -106,7 +121,8 @@ int pp_plan_reattach(struct pp_context *context, const struct pp_host *host,
 		return pp_error_oom(error);
 	for (size_t i = 0; i < n_devices; i++) {
 		char subject[PP_ADDRESS_SIZE];
-		origins[i] = origin_of(journals, pp_address_text(&devices[i]->address, subject));
+		origins[i] = origin_of(
+			context, journals, pp_address_text(&devices[i]->address, subject));
 	}
 	return pp_plan_restore(host, devices, n_devices, origins, ret_plan, error);
 }

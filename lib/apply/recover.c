@@ -6,6 +6,7 @@
 #include "lib/apply/apply.h"
 #include "lib/apply/journal.h"
 #include "lib/apply/lock.h"
+#include "lib/apply/trial.h"
 #include "lib/apply/undo.h"
 #include "lib/host/libvirt.h"
 #include "lib/plan/plan.h"
@@ -28,6 +29,8 @@ enum fate {
 struct recovery {
 	struct pp_effects *effects;
 	const struct pp_guest_judge *judge;
+	bool trials;       /* only what was on trial and is over */
+	const char *only;  /* undo this one, which is as it should be */
 	const char *owner; /* release: this owner's alone, whatever state they are in */
 	const struct pp_address *addresses;
 	size_t n_addresses;
@@ -71,6 +74,9 @@ static enum fate fate_of(struct pp_context *context, const struct pp_guest_judge
 		return FATE_ASIDE;
 	if (journal->released)
 		return FATE_END;
+	int64_t trial = pp_journal_trial_left(journal);
+	if (journal->applied && trial >= 0)
+		return trial > 0 ? FATE_KEEP : FATE_UNDO;
 	if (journal->applied && journal->plan->returns)
 		return FATE_FORGET;
 	if (!journal->applied)
@@ -88,7 +94,14 @@ static bool is_owners(const struct recovery *recovery, const struct pp_journal *
 static enum fate fate_now(const struct recovery *recovery, const struct pp_journal *journal)
 {
 	enum fate fate = fate_of(recovery->effects->context, recovery->judge, journal);
+	if (recovery->only && !pp_text_is(journal->name, recovery->only))
+		return FATE_KEEP;
+	if (recovery->only && fate == FATE_KEEP && !journal->running && journal->applied)
+		return FATE_UNDO;
 	if (recovery->owner && !is_owners(recovery, journal))
+		return FATE_KEEP;
+	bool over = pp_journal_trial_left(journal) == 0;
+	if (recovery->trials && (!over || (fate != FATE_UNDO && fate != FATE_END)))
 		return FATE_KEEP;
 	if (recovery->owner && fate == FATE_KEEP && !journal->running)
 		return FATE_UNDO;
@@ -129,6 +142,12 @@ static void put_text(struct pp_buffer *text, const struct pp_journal *journal, e
 			journal->name, journal->version);
 		return;
 	}
+	if (fate == FATE_UNDO && pp_journal_trial_left(journal) == 0) {
+		pp_buffer_printf(text, "%s of ", journal->plan->verb);
+		put_devices(text, journal->plan);
+		pp_buffer_puts(text, " was on trial, and nobody kept it in time");
+		return;
+	}
 	if (fate == FATE_UNDO && journal->applied) {
 		pp_buffer_printf(text, "guest %s is gone and has not given back ", guest);
 		put_devices(text, journal->plan);
@@ -152,8 +171,9 @@ static void tell(struct recovery *recovery, const struct pp_journal *journal, en
 	recovery->changed = true;
 	pp_effects_say(recovery->effects, PP_EVENT_NOTE, "%s: %s", pp_buffer_text(&text),
 		fate == FATE_FORGET ? "it is complete now"
-		: journal->applied  ? "given back now"
-				    : "everything is as it was before");
+		: pp_journal_guest(journal) != NULL && journal->applied
+			? "given back now"
+			: "everything is as it was before");
 }
 
 /* Under the locks of its devices and its own; it may have changed since it was listed. */
@@ -185,7 +205,7 @@ static int act(struct recovery *recovery, struct pp_journal *journal, struct pp_
 	r = pp_journal_end(effects, journal);
 	if (r < 0)
 		return pp_error_errno(error, r, "removing the journal %s", journal->name);
-	if (!recovery->owner && fate != FATE_END)
+	if (!recovery->owner && !recovery->only && fate != FATE_END)
 		tell(recovery, journal, fate);
 	return 0;
 }
@@ -275,6 +295,25 @@ int pp_journal_recover_on(struct pp_effects *effects, const struct pp_guest_judg
 	return r;
 }
 
+int pp_journal_undo_on(
+	struct pp_effects *effects, const char *name, bool *ret_changed, struct pp_error *error)
+{
+	struct recovery recovery = {.effects = effects, .only = name};
+	int r = recover_all(&recovery, error);
+	if (r >= 0 || recovery.changed)
+		*ret_changed = recovery.changed;
+	return r;
+}
+
+int pp_trials_end_on(struct pp_effects *effects, bool *ret_changed, struct pp_error *error)
+{
+	struct recovery recovery = {.effects = effects, .trials = true};
+	int r = recover_all(&recovery, error);
+	if (r >= 0 || recovery.changed)
+		*ret_changed = recovery.changed;
+	return r;
+}
+
 int pp_journal_recover(struct pp_context *context, const struct pp_apply_options *options,
 	const struct pp_guest_judge *judge, bool *ret_changed, struct pp_error *error)
 {
@@ -320,6 +359,7 @@ static int list_add(struct pp_unfinished_list *list, struct pp_unfinished *items
 		.journal = pp_arena_strdup(list->arena, journal->name),
 		.owner = pp_arena_strdup(list->arena, journal->plan ? journal->plan->owner : ""),
 		.verb = pp_arena_strdup(list->arena, journal->plan ? journal->plan->verb : ""),
+		.trial = fate == FATE_UNDO && pp_journal_trial_left(journal) == 0,
 		.text = pp_arena_strdup(list->arena, pp_buffer_text(&text)),
 	};
 	if (text.failed || !item.journal || !item.owner || !item.verb || !item.text)

@@ -2,6 +2,7 @@
 #include "lib/apply/undo.h"
 #include "base/parse.h"
 #include "lib/apply/driver.h"
+#include "lib/apply/identity.h"
 #include "lib/plan/plan.h"
 #include <string.h>
 
@@ -44,7 +45,7 @@ static int is_back(struct pp_effects *effects, const struct pp_journal *journal,
 {
 	const struct pp_step *step = &journal->plan->steps[i];
 	struct pp_driver_state now;
-	char identity[512] = "";
+	char identity[PP_IDENTITY_SIZE] = "", elsewhere[PP_ADDRESS_SIZE];
 	if (pp_step_idle(step))
 		return 1;
 	int r = pp_driver_read(effects->context, step->subject, &now);
@@ -57,12 +58,13 @@ static int is_back(struct pp_effects *effects, const struct pp_journal *journal,
 	if (pp_driver_same(&now, &step->from))
 		return 1;
 	const char *known = journal->identities[i];
-	pp_driver_identity(effects->context, step->subject, identity, sizeof(identity));
-	if (!known || pp_text_is(known, identity))
+	pp_identity_read(effects->context, step->subject, identity);
+	if (!known || !identity[0] || pp_identity_same(known, identity))
 		return 0;
+	bool found = pp_identity_find(effects->context, known, elsewhere) >= 0;
 	pp_effects_say(effects, PP_EVENT_NOTE,
-		"%s is another device now (%s, it was %s) and is left alone", step->subject,
-		identity, known);
+		"%s is another device now (%s, it was %s) and is left alone%s%s", step->subject,
+		identity, known, found ? "; that one is at " : "", found ? elsewhere : "");
 	return 1;
 }
 

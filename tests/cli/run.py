@@ -20,6 +20,7 @@ import subprocess
 import sys
 import tempfile
 import termios
+import time
 import unittest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
@@ -227,6 +228,72 @@ class Moving(Case):
         self.assertEqual(self.driver("0000:00:1a.7"), "vfio-pci")
         self.ends(self.root_run("nodedev-reattach", "--group", "00:1a.7"), OK)
         self.assertEqual(self.driver("0000:00:1a.0"), "uhci_hcd")
+
+    def json(self, *args):
+        return json.loads(self.ends(self.root_run(*args, "--json"), OK).stdout)
+
+    def test_trial(self):
+        result = self.ends(self.root_run("nodedev-detach", "04:00.0", "--try", "1"), OK)
+        self.said(result, "on trial: undone in 1 s, unless `pcipass keep` comes first")
+        end = time.monotonic() + 30
+        while self.driver("0000:04:00.0") != "nvme" and time.monotonic() < end:
+            time.sleep(0.05)
+        self.assertEqual(self.driver("0000:04:00.0"), "nvme")
+        self.said(self.ends(self.root_run("keep"), FAILED), "nothing is on trial")
+        for wrong in ("", "0", "-1", "1s", "99999999"):
+            self.said(self.ends(self.root_run("nodedev-detach", "04:00.0", "--try=" + wrong), USAGE), "--try takes seconds")
+        self.assertEqual(self.driver("0000:04:00.0"), "nvme")
+
+    def test_keep(self):
+        self.assertEqual(self.json("nodedev-detach", "04:00.0", "--try", "3600")["try_seconds"], 3600)
+        self.said(self.ends(self.root_run("nodedev-reattach", "04:00.0"), IN_USE), "on trial for 3600 s more|on trial for 359. s more")
+        self.assertIs(self.json("keep")["changed"], True)
+        self.assertEqual(self.ends(self.root_run("keep"), OK).stdout, b"Kept already\n")
+        self.ends(self.root_run("nodedev-reattach", "04:00.0", "--try", "3600"), OK)
+        self.ends(self.root_run("keep"), OK)
+        self.assertEqual(self.driver("0000:04:00.0"), "nvme")
+        self.assertEqual(self.json("changes")["changes"], [])
+        # Nothing is moved: nothing is on trial.
+        self.ends(self.root_run("nodedev-reattach", "04:00.0", "--try", "3600"), OK)
+        self.ends(self.root_run("keep"), FAILED)
+
+    def test_killed_trial(self):
+        self.ends(self.root_run("nodedev-detach", "04:00.0", "--try", "1"), OK)
+        for pid in processes_with(self.root):
+            os.kill(pid, signal.SIGKILL)
+        time.sleep(1.2)
+        self.assertEqual(self.driver("0000:04:00.0"), "vfio-pci")
+        self.said(self.root_run("nodedev-info", "04:00.0", "--dry-run"), "was on trial, and nobody kept it in time")
+        self.said(self.root_run("nodedev-info", "04:00.0"), "was on trial, and nobody kept it in time: everything is as it was before")
+        self.assertEqual(self.driver("0000:04:00.0"), "nvme")
+
+    def test_changes(self):
+        self.assertEqual(self.ends(self.root_run("changes"), OK).stdout, b"Nothing that pcipass did is in effect\n")
+        self.ends(self.root_run("nodedev-detach", "00:1a.7", "--group"), OK)
+        self.ends(self.root_run("nodedev-detach", "04:00.0", "--try", "3600"), OK)
+        self.ends(self.root_run("libvirt-hook", "--enable"), OK)
+        changes = self.json("changes")["changes"]
+        self.assertEqual([c["id"] for c in changes], ["hook", "1", "2"])
+        self.assertEqual([c["verb"] for c in changes], ["libvirt-hook", "nodedev-detach", "nodedev-detach"])
+        self.assertIn("0000:00:1a.0: uhci_hcd -> vfio-pci", changes[1]["text"])
+        self.assertAlmostEqual(changes[1]["when"], time.time(), delta=60)
+        self.assertIsNone(changes[1]["try_ms"])
+        self.assertGreater(changes[2]["try_ms"], 3000000)
+        out = self.ends(self.root_run("changes"), OK).stdout.decode()
+        self.assertRegex(out, r"(?m)^2 +\d{4}-\d\d-\d\d \d\d:\d\d:\d\d nodedev-detach +0000:04:00.0: nvme -> vfio-pci +on trial, \d+ s left$")
+        before = tree_of(self.root)
+        out = self.ends(self.root_run("changes", "--all", "--dry-run"), OK).stdout.decode()
+        self.assertEqual([line.split(":")[0] for line in out.splitlines()], ["undo 2", "undo 1", "undo hook"])
+        self.assertEqual(tree_of(self.root), before)
+        self.said(self.ends(self.root_run("changes", "--undo", "3"), FAILED), "there is no change 3")
+        self.said(self.ends(self.root_run("changes", "--undo", "x"), USAGE), "'x' is no change")
+        self.ends(self.root_run("changes", "--undo", "1", "--all"), USAGE)
+        self.assertIs(self.json("changes", "--undo", "1")["changed"], True)
+        self.assertEqual(self.driver("0000:00:1a.7"), "ehci-pci")
+        self.assertIs(self.json("changes", "--all")["changed"], True)
+        self.assertEqual(self.driver("0000:04:00.0"), "nvme")
+        self.assertEqual(self.json("changes")["changes"], [])
+        self.assertIs(self.json("changes", "--all")["changed"], False)
 
     def test_refusals(self):
         before = tree_of(self.root)
@@ -884,6 +951,19 @@ class Surroundings(Case):
         self.ends(self.root_run("recover"), OK)
         self.assertEqual(os.path.basename(os.readlink(self.root + "/sys/bus/pci/devices/0000:04:00.0/driver")), "nvme")
         self.assertNotIn("unfinished", self.root_run("nodedev-list").stderr.decode())
+
+
+def processes_with(word):
+    """Processes that have it in their command line, but for this one."""
+    found = []
+    for pid in os.listdir("/proc"):
+        try:
+            with open("/proc/%s/cmdline" % pid, "rb") as file:
+                if pid.isdigit() and int(pid) != os.getpid() and word.encode() in file.read():
+                    found.append(int(pid))
+        except OSError:
+            pass
+    return found
 
 
 def cut_journal(root):

@@ -24,6 +24,7 @@ struct scenario {
 	bool gone;     /* the guest is gone when recovery looks */
 	bool release;  /* crash in the release of a guest that has started */
 	bool rehearse; /* put back at once */
+	bool trial;    /* its time is not over yet */
 };
 
 static const struct scenario scenarios[] = {
@@ -56,6 +57,12 @@ static const struct scenario scenarios[] = {
 		.guest = "guest:win11",
 		.gone = true,
 		.release = true},
+	{.name = "trial", .devices = "13", .trial = true},
+	{.name = "trial of reattach",
+		.before = "13",
+		.devices = "13",
+		.reattach = true,
+		.trial = true},
 	{.name = "rehearsal", .devices = "1", .rehearse = true},
 	{.name = "rehearsal of four", .before = "4", .devices = "0134", .rehearse = true},
 	{.name = "release to the host's",
@@ -104,6 +111,8 @@ static unsigned transact(struct machine *machine, const struct scenario *scenari
 	bool changed;
 	assert_int_equal(pp_effects_init(&effects, machine->context, NULL, NULL), 0);
 	effects.fault = *fault;
+	effects.try_seconds = scenario->trial ? 3600 : 0;
+	effects.unwatched = true;
 	if (scenario->release) {
 		*ret_result =
 			pp_journal_release_on(&effects, scenario->guest, NULL, 0, &changed, error);

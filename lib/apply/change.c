@@ -1,0 +1,233 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* What pcipass has changed on this host and is still in effect, and back again. Devices that are
+ * out are known by the journals, which do not outlive a boot, as the devices' drivers do not
+ * either. */
+#include "base/arena.h"
+#include "base/buffer.h"
+#include "base/parse.h"
+#include "lib/apply/apply.h"
+#include "lib/apply/driver.h"
+#include "lib/apply/journal.h"
+#include "lib/plan/plan.h"
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#define HOOK_ID "hook"
+
+void pp_change_list_free(struct pp_change_list *list)
+{
+	if (list)
+		pp_arena_free(list->arena);
+}
+
+/* ---- devices ------------------------------------------------------------------------------------
+ */
+
+/* A reattach on trial is one too: it will be undone. */
+static bool is_change(const struct pp_journal *journal)
+{
+	if (!journal->plan || journal->stale || journal->released || !journal->applied)
+		return false;
+	return !journal->plan->returns || pp_journal_trial_left(journal) > 0;
+}
+
+static bool is_in_effect(const struct pp_journal *journal, size_t i)
+{
+	const struct pp_step *step = &journal->plan->steps[i];
+	if (step->kind == PP_STEP_MODULE)
+		return !pp_step_idle(step);
+	return pp_journal_counts(journal, i) && (!pp_step_idle(step) || pp_journal_guest(journal));
+}
+
+/* "0": it is nowhere else than where the step put it. */
+static void put_now(struct pp_context *context, const struct pp_step *step, struct pp_buffer *now)
+{
+	struct pp_driver_state state;
+	if (step->kind != PP_STEP_DRIVER)
+		return;
+	int r = pp_driver_read(context, step->subject, &state);
+	if (r == -ENODEV)
+		pp_buffer_printf(
+			now, "%s%s is no longer there", now->length ? "\n" : "", step->subject);
+	else if (r >= 0 && !pp_driver_same(&state, &step->to) &&
+		 !(pp_text_is(step->to.driver, "*") && state.driver[0]))
+		pp_buffer_printf(now, "%s%s is with %s%s%s now", now->length ? "\n" : "",
+			step->subject, state.driver[0] ? state.driver : "no driver",
+			state.override[0] ? ", driver_override " : "", state.override);
+}
+
+static int add_journal(struct pp_context *context, struct pp_arena *arena,
+	const struct pp_journal *journal, struct pp_change *ret_change)
+{
+	PP_BUFFER struct pp_buffer text = PP_BUFFER_INIT;
+	PP_BUFFER struct pp_buffer now = PP_BUFFER_INIT;
+	const char *guest = pp_journal_guest(journal);
+	for (size_t i = 0; i < journal->plan->n_steps; i++) {
+		if (!is_in_effect(journal, i))
+			continue;
+		PP_FREE char *line = pp_step_text(&journal->plan->steps[i], false);
+		if (!line)
+			return -ENOMEM;
+		pp_buffer_printf(&text, "%s%s", text.length ? "\n" : "", line);
+		put_now(context, &journal->plan->steps[i], &now);
+	}
+	const char *number = journal->name + strspn(journal->name, "0");
+	*ret_change = (struct pp_change){
+		.id = pp_arena_strdup(arena, number),
+		.when = journal->made,
+		.verb = pp_arena_strdup(arena, journal->plan->verb),
+		.guest = guest ? pp_arena_strdup(arena, guest) : NULL,
+		.text = pp_arena_strdup(arena, pp_buffer_text(&text)),
+		.now = now.length ? pp_arena_strdup(arena, pp_buffer_text(&now)) : NULL,
+		.try_ms = pp_journal_trial_left(journal),
+	};
+	return text.failed || now.failed || !ret_change->id || !ret_change->text ||
+			       !ret_change->verb
+		       ? -ENOMEM
+		       : 0;
+}
+
+/* ---- libvirt's hook ----------------------------------------------------------------------------
+ */
+
+static bool hook_is_ours(struct pp_context *context, struct pp_libvirt_hook_info *info)
+{
+	return pp_libvirt_hook_info(context, info, NULL) >= 0 && info->state != PP_HOOK_OFF &&
+	       info->state != PP_HOOK_FOREIGN;
+}
+
+static int add_hook(struct pp_context *context, struct pp_arena *arena,
+	const struct pp_libvirt_hook_info *info, struct pp_change *ret_change)
+{
+	PP_FREE char *path = NULL;
+	struct stat stat;
+	if (asprintf(&path, "%s%s", context->root, info->path) < 0)
+		return -ENOMEM;
+	*ret_change = (struct pp_change){
+		.id = HOOK_ID,
+		.when = !context->read_only && lstat(path, &stat) == 0 ? stat.st_mtime : 0,
+		.verb = "libvirt-hook",
+		.text = pp_arena_printf(arena, "%s written", info->path),
+		.now = info->state == PP_HOOK_CHANGED ? "it is not as pcipass writes it now" : NULL,
+		.try_ms = -1,
+	};
+	return ret_change->text ? 0 : -ENOMEM;
+}
+
+int pp_changes_list(
+	struct pp_context *context, struct pp_change_list **ret_list, struct pp_error *error)
+{
+	PP_CLEANUP(pp_journals_freep) struct pp_journals *journals = NULL;
+	PP_CLEANUP(pp_arena_freep) struct pp_arena *arena = pp_arena_new();
+	struct pp_libvirt_hook_info hook;
+	if (!arena)
+		return pp_error_oom(error);
+	int r = pp_journals_load(context, &journals, error);
+	if (r < 0)
+		return r;
+	struct pp_change_list *list = pp_arena_alloc(arena, sizeof(*list));
+	struct pp_change *items = pp_arena_array(arena, journals->n_items + 1, sizeof(*items));
+	if (!list || !items)
+		return pp_error_oom(error);
+	*list = (struct pp_change_list){.items = items, .arena = arena};
+	if (hook_is_ours(context, &hook))
+		r = add_hook(context, arena, &hook, &items[list->n_items++]);
+	for (size_t i = 0; r >= 0 && i < journals->n_items; i++)
+		if (is_change(&journals->items[i]))
+			r = add_journal(
+				context, arena, &journals->items[i], &items[list->n_items++]);
+	if (r < 0)
+		return pp_error_oom(error);
+	arena = NULL; /* the list is in it */
+	*ret_list = list;
+	return 0;
+}
+
+/* ---- back ---------------------------------------------------------------------------------------
+ */
+
+static bool same_device(const struct pp_journal *a, const struct pp_journal *b)
+{
+	for (size_t i = 0; i < a->plan->n_steps; i++)
+		for (size_t j = 0; j < b->plan->n_steps; j++)
+			if (a->plan->steps[i].kind == PP_STEP_DRIVER && is_in_effect(a, i) &&
+				is_in_effect(b, j) &&
+				pp_text_is(a->plan->steps[i].subject, b->plan->steps[j].subject))
+				return true;
+	return false;
+}
+
+static int refuse_guest(
+	const struct pp_journal *journal, const char *subject, struct pp_error *error)
+{
+	pp_error_set(error, PP_STATUS_IN_USE, -EBUSY,
+		"change %s: the devices are in guest %s, and come back when it ends", subject,
+		pp_journal_guest(journal));
+	pp_error_id(error, "device-in-guest");
+	pp_error_remedy(error, "shut the guest down; if it has ended already, `pcipass recover`");
+	return -EBUSY;
+}
+
+/* What came later on the same devices goes first: else it would be undone to a state that nobody
+ * had. */
+static int check_undo(
+	const struct pp_journals *journals, size_t at, const char *id, struct pp_error *error)
+{
+	const struct pp_journal *journal = &journals->items[at];
+	if (pp_journal_guest(journal))
+		return refuse_guest(journal, id, error);
+	for (size_t i = at + 1; i < journals->n_items; i++) {
+		const struct pp_journal *later = &journals->items[i];
+		if (!is_change(later) || !same_device(journal, later))
+			continue;
+		if (pp_journal_guest(later))
+			return refuse_guest(later, id, error);
+		pp_error_set(error, PP_STATUS_IN_USE, -EBUSY,
+			"change %s: change %u of the same device came later", id,
+			(unsigned)strtoul(later->name, NULL, 10));
+		pp_error_remedy(error, "undo that one first; --all does them in order");
+		return -EBUSY;
+	}
+	return 0;
+}
+
+static int undo_journal(struct pp_context *context, const char *id,
+	const struct pp_apply_options *options, bool *ret_changed, struct pp_error *error)
+{
+	PP_CLEANUP(pp_journals_freep) struct pp_journals *journals = NULL;
+	struct pp_effects effects;
+	uint64_t number = 0, of;
+	int r = pp_journals_load(context, &journals, error);
+	if (r < 0)
+		return r;
+	if (pp_parse_u64(id, 10, 999999, &number) < 0)
+		return pp_error_set(error, PP_STATUS_USAGE, -EINVAL,
+			"'%s' is no change: they are numbers, or `" HOOK_ID "`", id);
+	for (size_t i = 0; i < journals->n_items; i++) {
+		const struct pp_journal *journal = &journals->items[i];
+		if (!is_change(journal) ||
+			pp_parse_u64(journal->name + strspn(journal->name, "0"), 10, 999999, &of) <
+				0 ||
+			of != number)
+			continue;
+		r = check_undo(journals, i, id, error);
+		if (r >= 0)
+			r = pp_effects_init(&effects, context, options, error);
+		return r < 0 ? r : pp_journal_undo_on(&effects, journal->name, ret_changed, error);
+	}
+	pp_error_set(error, PP_STATUS_FAILED, -ENOENT, "there is no change %s", id);
+	pp_error_remedy(error, "pcipass changes lists them");
+	return -ENOENT;
+}
+
+int pp_change_undo(struct pp_context *context, const char *id,
+	const struct pp_apply_options *options, bool *ret_changed, struct pp_error *error)
+{
+	bool changed = false;
+	int r = pp_text_is(id, HOOK_ID) ? pp_libvirt_hook_disable(context, &changed, error)
+					: undo_journal(context, id, options, &changed, error);
+	if (r >= 0 || changed)
+		*ret_changed = changed;
+	return r;
+}
