@@ -93,8 +93,8 @@ const struct cli_verb cli_verb_nodedev_detach = {
 		   "  Device pci_0000_00_1a_0 detached\n",
 	.usage = "DEVICE... [--driver NAME] [--group] [--force-for NAME]... [--try SECONDS]",
 	.details = "All of them or none: when one cannot go, those that went are given back.\n"
-		   "--try is for a device that you may be logged in through: what takes you down "
-		   "with it comes back.\n",
+		   "With --try, a network card that takes your connection with it comes back by "
+		   "itself.\n",
 	.options = options,
 	.n_options = PP_COUNT(options),
 	CLI_SOME_DEVICES,
