@@ -48,7 +48,10 @@ struct pp_spawn {
 	uint64_t nofile;  /* 0: as it is */
 	bool new_session;
 	bool no_new_privs;
+	bool no_capabilities; /* none in any set, and none to be had again */
 	bool die_with_parent;
+	int (*before_ids)(void *data); /* while it is still the caller's user: namespaces, mounts */
+	void *before_data;
 	const char *chdir;           /* NULL: "/" */
 	int (*in_child)(void *data); /* last thing before exec; returns 0 or -errno */
 	void *data;

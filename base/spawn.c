@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <limits.h>
+#include <linux/capability.h>
 #include <linux/close_range.h>
 #include <signal.h>
 #include <stdio.h>
@@ -15,14 +16,16 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 
 #define DEFAULT_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
-enum stage { DESCRIPTORS, LIMITS, IDS, PRIVILEGES, FOLDER, HOOK, EXEC };
+enum stage { DESCRIPTORS, LIMITS, VIEW, IDS, PRIVILEGES, FOLDER, HOOK, EXEC };
 static const char *const stage_texts[] = {
 	[DESCRIPTORS] = "cannot set up its descriptors",
 	[LIMITS] = "cannot set its limits",
+	[VIEW] = "cannot set up what it sees",
 	[IDS] = "cannot change to its user and groups",
 	[PRIVILEGES] = "cannot drop privileges",
 	[FOLDER] = "cannot change to its folder",
@@ -102,6 +105,26 @@ static int set_ids(const struct pp_spawn *spawn)
 	return 0;
 }
 
+/* The bounding set goes while there is CAP_SETPCAP, the others once nothing is left to be done with
+ * them; the kernel knows fewer capabilities than the header, or more. */
+static int drop_bounding(void)
+{
+	for (int capability = 0; prctl(PR_CAPBSET_READ, capability, 0, 0, 0) >= 0; capability++)
+		if (prctl(PR_CAPBSET_DROP, capability, 0, 0, 0) < 0)
+			return -errno;
+	return 0;
+}
+
+static int drop_capabilities(void)
+{
+	struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+	struct __user_cap_data_struct none[_LINUX_CAPABILITY_U32S_3] = {0};
+
+	if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) < 0 && errno != EINVAL)
+		return -errno;
+	return syscall(SYS_capset, &header, none) < 0 ? -errno : 0;
+}
+
 static void reset_signals(void)
 {
 	for (int number = 1; number < NSIG; number++)
@@ -113,6 +136,11 @@ static void reset_signals(void)
 
 static int set_privileges(const struct pp_spawn *spawn, pid_t parent)
 {
+	if (spawn->no_capabilities) {
+		int r = drop_capabilities();
+		if (r < 0)
+			return r;
+	}
 	if (spawn->no_new_privs && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
 		return -errno;
 	if (!spawn->die_with_parent)
@@ -138,8 +166,14 @@ static int prepare(
 		r = set_limit(RLIMIT_NOFILE, spawn->nofile);
 	if (r < 0)
 		return r;
+	*stage = VIEW;
+	r = spawn->before_ids ? spawn->before_ids(spawn->before_data) : 0;
+	if (r < 0)
+		return r;
 	*stage = IDS;
-	r = set_ids(spawn);
+	r = spawn->no_capabilities ? drop_bounding() : 0;
+	if (r >= 0)
+		r = set_ids(spawn);
 	if (r < 0)
 		return r;
 	*stage = PRIVILEGES;

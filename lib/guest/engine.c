@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "lib/guest/engine.h"
 #include "base/file.h"
-#include "base/tree.h"
+#include "lib/guest/descriptor.h"
 #include "lib/guest/log.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -9,27 +9,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/pidfd.h>
-#include <sys/socket.h>
-#include <sys/un.h>
 #include <sys/wait.h>
 
-/* A socket that QEMU is going to accept on: connecting works from now on, whenever it is ready. The
- * path leads through the folder's descriptor, for a socket's address holds 107 bytes. */
 static int listen_at(int folder_fd, const char *name, int *ret_fd, struct pp_error *error)
 {
-	struct sockaddr_un address = {.sun_family = AF_UNIX};
-	int r = pp_path(
-		address.sun_path, sizeof(address.sun_path), "/proc/self/fd/%d/%s", folder_fd, name);
-	if (r >= 0 && unlinkat(folder_fd, name, 0) < 0 && errno != ENOENT)
-		r = -errno;
-	if (r < 0)
-		return pp_error_errno(error, r, "cannot make the socket %s", name);
-	PP_CLOSE int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	if (fd < 0 || bind(fd, (struct sockaddr *)&address, sizeof(address)) < 0 ||
-		listen(fd, 8) < 0)
-		return pp_error_errno(error, -errno, "cannot make the socket %s", name);
-	*ret_fd = PP_TAKE_FD(fd);
-	return 0;
+	int r = pp_descriptor_listen(folder_fd, name, ret_fd);
+	return r < 0 ? pp_error_errno(error, r, "cannot make the socket %s", name) : 0;
 }
 
 static int open_engine(int folder_fd, int *ret_fd, struct pp_error *error)
@@ -47,34 +32,86 @@ static int write_engine(void *data)
 	return pp_record_save_engine(*(const int *)data);
 }
 
+/* What is placed in QEMU: its words, its monitors, and what its definition names. */
+struct placed {
+	struct pp_spawn_fd *fds;
+	size_t count;
+};
+
+static void placed_done(struct placed *placed)
+{
+	for (size_t i = 0; i < placed->count; i++)
+		if (placed->fds[i].parent >= 0)
+			close(placed->fds[i].parent);
+	free(placed->fds);
+}
+
+static void place(struct placed *placed, int parent, int child)
+{
+	placed->fds[placed->count++] = (struct pp_spawn_fd){parent, child};
+}
+
+static int place_own(int folder_fd, struct placed *placed, struct pp_error *error)
+{
+	int log = -1, words = -1, qmp = -1, verbs = -1;
+
+	int r = pp_log_begin(folder_fd, &log, error);
+	if (r < 0)
+		return r;
+	place(placed, log, 1);
+	words = fcntl(log, F_DUPFD_CLOEXEC, 3);
+	if (words < 0)
+		return pp_error_errno(error, -errno, "cannot place descriptors");
+	place(placed, words, 2);
+	r = listen_at(folder_fd, PP_RECORD_QMP, &qmp, error);
+	if (r < 0)
+		return r;
+	place(placed, qmp, PP_ENGINE_QMP_FD);
+	r = listen_at(folder_fd, PP_RECORD_VERBS, &verbs, error);
+	if (r < 0)
+		return r;
+	place(placed, verbs, PP_ENGINE_VERBS_FD);
+	return 0;
+}
+
+static int place_files(
+	const struct pp_record_launch *launch, struct placed *placed, struct pp_error *error)
+{
+	for (size_t i = 0; i < launch->n_files; i++) {
+		int fd = -1;
+		int r = pp_descriptor_open(&launch->files[i], launch->ids[i], &fd, error);
+		if (r < 0)
+			return r;
+		place(placed, fd, launch->files[i].fd);
+	}
+	return 0;
+}
+
 int pp_engine_spawn(int folder_fd, const struct pp_record_launch *launch, int *ret_pidfd,
 	struct pp_error *error)
 {
-	PP_CLOSE int qmp = -1;
-	PP_CLOSE int verbs = -1;
-	PP_CLOSE int log = -1;
+	PP_CLEANUP(placed_done)
+	struct placed placed = {calloc(launch->n_files + 4, sizeof(*placed.fds)), 0};
 	PP_CLOSE int engine = -1;
 
-	int r = listen_at(folder_fd, PP_RECORD_QMP, &qmp, error);
+	if (!placed.fds)
+		return pp_error_oom(error);
+	int r = place_own(folder_fd, &placed, error);
 	if (r >= 0)
-		r = listen_at(folder_fd, PP_RECORD_VERBS, &verbs, error);
-	if (r >= 0)
-		r = pp_log_begin(folder_fd, &log, error);
+		r = place_files(launch, &placed, error);
 	if (r >= 0)
 		r = open_engine(folder_fd, &engine, error);
 	if (r < 0)
 		return r;
 	/* Above the numbers that are placed in the child, where it is written to. */
-	PP_CLOSE int high = fcntl(engine, F_DUPFD_CLOEXEC, 64);
+	PP_CLOSE int high = fcntl(engine, F_DUPFD_CLOEXEC, PP_RECORD_OWN_FD);
 	if (high < 0)
 		return pp_error_errno(error, -errno, "cannot place descriptors");
 
-	struct pp_spawn_fd fds[] = {
-		{log, 1}, {log, 2}, {qmp, PP_ENGINE_QMP_FD}, {verbs, PP_ENGINE_VERBS_FD}};
 	struct pp_spawn spawn = {
 		.argv = launch->argv,
-		.fds = fds,
-		.n_fds = PP_COUNT(fds),
+		.fds = placed.fds,
+		.n_fds = placed.count,
 		.set_ids = launch->set_ids,
 		.uid = launch->uid,
 		.gid = launch->gid,

@@ -11,6 +11,7 @@
 /* The numbers under which QEMU finds the sockets of its monitors. */
 #define PP_ENGINE_QMP_FD 10
 #define PP_ENGINE_VERBS_FD 11
+#define PP_ENGINE_FILES_FD 12 /* and from here on, what its definition names */
 
 /* Starts what the launch says; its identity is in the file "engine" before it is QEMU. */
 int pp_engine_spawn(int folder_fd, const struct pp_record_launch *launch, int *ret_pidfd,

@@ -2,6 +2,7 @@
 #include "lib/guest/launch.h"
 #include "base/parse.h"
 #include "lib/guest/definition.h"
+#include "lib/guest/descriptor.h"
 #include "lib/guest/engine.h"
 #include "lib/guest/guest.h"
 #include "lib/guest/prepare.h"
@@ -142,10 +143,64 @@ static int check_vendor(struct pp_context *context, const struct pp_domain *doma
 	return -EINVAL;
 }
 
-static int build(struct pp_context *context, const char *name, const struct pp_domain *domain,
-	const struct pp_host *host, const char *file, struct pp_launch **ret_launch,
-	struct pp_error *error)
+/* The chain of each disk image that may lie on others. */
+static int read_images(const struct pp_domain *domain, struct pp_arena *arena,
+	const struct pp_image *const **ret_images, struct pp_error *error)
 {
+	const struct pp_image **images =
+		pp_arena_array(arena, domain->n_devices + 1, sizeof(*images));
+	size_t count = 0;
+
+	if (!images)
+		return pp_error_oom(error);
+	for (size_t i = 0; i < domain->n_devices; i++) {
+		const struct pp_disk *disk = &domain->devices[i].disk;
+		if (domain->devices[i].kind != PP_DEV_DISK || !disk->source ||
+			!pp_text_is(disk->format, "qcow2") || disk->no_backing)
+			continue;
+		int r = pp_image_chain(disk->source, disk->format, arena, &images[count], error);
+		if (r < 0)
+			return r;
+		count++;
+	}
+	*ret_images = images;
+	return 0;
+}
+
+static int copy_files(struct pp_arena *arena, const struct pp_launch *launch,
+	struct pp_record_launch *made, struct pp_error *error)
+{
+	struct pp_launch_file *files = pp_arena_array(arena, launch->n_files + 1, sizeof(*files));
+	const char **ids = pp_arena_array(arena, launch->n_files + 1, sizeof(*ids));
+
+	if (!files || !ids)
+		return pp_error_oom(error);
+	if (launch->n_files > PP_RECORD_OWN_FD - PP_ENGINE_FILES_FD)
+		return pp_error_set(error, PP_STATUS_FAILED, -EMFILE,
+			"it names %zu files of the host, of which there can be %d", launch->n_files,
+			PP_RECORD_OWN_FD - PP_ENGINE_FILES_FD);
+	for (size_t i = 0; i < launch->n_files; i++) {
+		PP_FREE char *id = NULL;
+		files[i] = launch->files[i];
+		files[i].path = pp_arena_strdup(arena, files[i].path);
+		int r = files[i].image ? pp_descriptor_id(files[i].path, &id, error) : 0;
+		if (r < 0)
+			return r;
+		ids[i] = id ? pp_arena_strdup(arena, id) : NULL;
+		if (!files[i].path || (id && !ids[i]))
+			return pp_error_oom(error);
+	}
+	made->files = files;
+	made->ids = ids;
+	made->n_files = launch->n_files;
+	return 0;
+}
+
+static int build(struct pp_context *context, const char *name, const struct pp_domain *domain,
+	const struct pp_host *host, const char *file, struct pp_arena *arena,
+	struct pp_launch **ret_launch, struct pp_error *error)
+{
+	const struct pp_image *const *images = NULL;
 	char folder[PP_PATH_MAX];
 	int r = pp_path(folder, sizeof(folder), "%s/guests/%s", context->run, name);
 	if (r < 0)
@@ -154,8 +209,13 @@ static int build(struct pp_context *context, const char *name, const struct pp_d
 	r = pp_qemu_capabilities_load(context, domain->emulator, &capabilities, error);
 	if (r < 0)
 		return r;
+	r = read_images(domain, arena, &images, error);
+	if (r < 0)
+		return r;
 	struct pp_launch_options options = {.folder = folder,
 		.qmp_fd = PP_ENGINE_QMP_FD,
+		.first_fd = PP_ENGINE_FILES_FD,
+		.images = images,
 		.now = time(NULL),
 		.spice_port = find_spice_port(domain)};
 	r = check_vendor(context, domain, file, error);
@@ -172,7 +232,7 @@ int pp_guest_launch_make(struct pp_context *context, const char *name,
 	bool oom = false;
 	size_t n_devices = 0;
 
-	int r = build(context, name, domain, host, file, &launch, error);
+	int r = build(context, name, domain, host, file, arena, &launch, error);
 	if (r < 0)
 		return r;
 	struct pp_record_launch made = {
@@ -192,6 +252,9 @@ int pp_guest_launch_make(struct pp_context *context, const char *name,
 	made.stop_ms = deadline(STOP_MS, STOP_GIB_MS, STOP_DEVICE_MS, domain->memory, n_devices);
 	if (oom)
 		return pp_error_oom(error);
+	r = copy_files(arena, launch, &made, error);
+	if (r < 0)
+		return r;
 	*ret_launch = made;
 	return 0;
 }

@@ -20,9 +20,14 @@
 #include "base/process.h"
 #include "lib/context.h"
 #include "lib/guest/life.h"
+#include "lib/qemu/argv.h"
 #include <stdint.h>
 
 #define PP_RECORD_VERSION 1
+/* The supervisor's own descriptors lie from here on, above those that are placed in QEMU's process
+ * before it becomes QEMU: there the lock must live until QEMU's pid is written down, or someone
+ * could think that there is no QEMU. */
+#define PP_RECORD_OWN_FD 256
 #define PP_RECORD_QMP "qmp.sock"
 #define PP_RECORD_VERBS "verbs.sock"
 #define PP_RECORD_LIVE "live.xml"
@@ -38,6 +43,11 @@ struct pp_record_launch {
 	uint32_t uid, gid;
 	const uint32_t *groups;
 	size_t n_groups;
+	/* What QEMU is given as descriptors; ids are "DEVICE:INODE" of images as they were when the
+	 * start looked at them, NULL for others. */
+	const struct pp_launch_file *files;
+	const char *const *ids;
+	size_t n_files;
 	bool paused;
 	bool restart_on_panic;
 	uint64_t balloon;         /* bytes that the guest begins with; 0: all that it has */

@@ -84,6 +84,44 @@ static int set_ids(struct pp_json *json, const struct pp_record_launch *launch)
 	return r < 0 ? r : pp_json_set_int(json, "gid", launch->gid);
 }
 
+static const char *const file_uses[] = {
+	[PP_FILE_READ] = "read",
+	[PP_FILE_WRITE] = "write",
+	[PP_FILE_TRUNCATE] = "truncate",
+	[PP_FILE_APPEND] = "append",
+	[PP_FILE_COPY] = "copy",
+	[PP_FILE_LISTEN] = "listen",
+	[PP_FILE_CONNECT] = "connect",
+};
+
+static struct pp_json *file_json(const struct pp_launch_file *file, const char *id)
+{
+	PP_CLEANUP(pp_json_freep) struct pp_json *json = pp_json_object();
+
+	if (!json || pp_json_set_string(json, "use", file_uses[file->use]) < 0 ||
+		pp_json_set_string(json, "path", file->path) < 0 ||
+		pp_json_set_int(json, "fd", file->fd) < 0 ||
+		pp_json_set_bool(json, "image", file->image) < 0 ||
+		pp_json_set_bool(json, "shared", file->shared) < 0 ||
+		pp_json_set_string(json, "id", id) < 0)
+		return NULL;
+	return PP_TAKE(json);
+}
+
+static int set_files(struct pp_json *json, const struct pp_record_launch *launch)
+{
+	struct pp_json *array = pp_json_array();
+	if (!array || pp_json_set(json, "files", array) < 0)
+		return -ENOMEM;
+	for (size_t i = 0; i < launch->n_files; i++) {
+		struct pp_json *file = file_json(&launch->files[i], launch->ids[i]);
+		int r = file ? pp_json_add(array, file) : -ENOMEM;
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
 static int fill_launch(struct pp_json *json, const struct pp_record_launch *launch)
 {
 	bool unlimited = launch->memlock == UINT64_MAX;
@@ -92,7 +130,8 @@ static int fill_launch(struct pp_json *json, const struct pp_record_launch *laun
 		pp_json_set_int(json, "id", launch->id) < 0 ||
 		set_strings(json, "argv", launch->argv) < 0 ||
 		pp_json_set_int(json, "memlock", unlimited ? -1 : (int64_t)launch->memlock) < 0 ||
-		set_ids(json, launch) < 0 || pp_json_set_bool(json, "paused", launch->paused) < 0 ||
+		set_ids(json, launch) < 0 || set_files(json, launch) < 0 ||
+		pp_json_set_bool(json, "paused", launch->paused) < 0 ||
 		pp_json_set_bool(json, "restart_on_panic", launch->restart_on_panic) < 0 ||
 		pp_json_set_int(json, "balloon", (int64_t)launch->balloon) < 0 ||
 		pp_json_set_string(json, "stats_path", launch->stats_path) < 0 ||
@@ -243,6 +282,44 @@ static void read_ids(struct reader *reader, struct pp_record_launch *launch)
 			find_fault(reader, "groups");
 }
 
+static void read_file(struct reader *reader, const struct pp_json *json,
+	struct pp_launch_file *ret_file, const char **ret_id)
+{
+	struct reader inner = {.arena = reader->arena, .json = json};
+	const char *use = pp_json_get_string(json, "use");
+	size_t word = 0;
+
+	while (word < PP_COUNT(file_uses) && !pp_text_is(use, file_uses[word]))
+		word++;
+	*ret_file = (struct pp_launch_file){.use = (enum pp_file_use)word,
+		.path = read_text(&inner, "path"),
+		.fd = (int)read_int(&inner, "fd", 3, PP_RECORD_OWN_FD - 1),
+		.image = read_bool(&inner, "image"),
+		.shared = read_bool(&inner, "shared")};
+	*ret_id = read_text(&inner, "id");
+	reader->oom |= inner.oom;
+	if (inner.fault || word == PP_COUNT(file_uses) || !ret_file->path)
+		find_fault(reader, "files");
+}
+
+/* A guest that an older pcipass started has none. */
+static void read_files(struct reader *reader, struct pp_record_launch *launch)
+{
+	const struct pp_json *array = pp_json_get(reader->json, "files");
+	size_t count = pp_json_is_array(array) ? pp_json_length(array) : 0;
+	struct pp_launch_file *files = pp_arena_array(reader->arena, count + 1, sizeof(*files));
+	const char **ids = pp_arena_array(reader->arena, count + 1, sizeof(*ids));
+
+	reader->oom |= !files || !ids;
+	if (!files || !ids)
+		return;
+	for (size_t i = 0; i < count; i++)
+		read_file(reader, pp_json_at(array, i), &files[i], &ids[i]);
+	launch->files = files;
+	launch->ids = ids;
+	launch->n_files = count;
+}
+
 static void read_launch(struct reader *reader, struct pp_record_launch *launch)
 {
 	launch->uuid = read_text(reader, "uuid");
@@ -251,6 +328,7 @@ static void read_launch(struct reader *reader, struct pp_record_launch *launch)
 	int64_t memlock = read_int(reader, "memlock", -1, INT64_MAX);
 	launch->memlock = memlock < 0 ? UINT64_MAX : (uint64_t)memlock;
 	read_ids(reader, launch);
+	read_files(reader, launch);
 	launch->paused = read_bool(reader, "paused");
 	launch->restart_on_panic = read_bool(reader, "restart_on_panic");
 	launch->balloon = (uint64_t)read_int(reader, "balloon", 0, INT64_MAX);

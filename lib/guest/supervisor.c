@@ -19,10 +19,6 @@
 #include <systemd/sd-daemon.h>
 #include <systemd/sd-event.h>
 
-/* Our descriptors lie above those that are placed in QEMU's process before it becomes QEMU: there
- * the lock must live until QEMU's pid is written down, or someone could think that there is no
- * QEMU. */
-#define OWN_FD_BASE 64
 #define MONITOR_MS 60000    /* an adopted QEMU answers within this, or is left to itself */
 #define KILL_MS 30000       /* what was killed is gone after this, or hangs in the kernel */
 #define MESSAGES_AT_ONCE 64 /* then others have their turn */
@@ -452,7 +448,7 @@ static int on_signal(sd_event_source *source, const struct signalfd_siginfo *inf
 
 static int move_fd(int *fd)
 {
-	int moved = fcntl(*fd, F_DUPFD_CLOEXEC, OWN_FD_BASE);
+	int moved = fcntl(*fd, F_DUPFD_CLOEXEC, PP_RECORD_OWN_FD);
 	if (moved < 0)
 		return -errno;
 	close(*fd);

@@ -174,7 +174,8 @@ void pp_arguments_rom(struct pp_arguments *arguments, const struct pp_domain_dev
 	}
 	if (device->rom_bar != PP_UNSET)
 		pp_arguments_prop(arguments, "rombar", device->rom_bar == PP_ON ? "1" : "0");
-	pp_arguments_prop(arguments, "romfile", device->rom_file);
+	pp_arguments_prop(
+		arguments, "romfile", pp_arguments_file(arguments, PP_FILE_COPY, device->rom_file));
 }
 
 static bool boots_from(const struct pp_domain_device *device, enum pp_boot_device boot)

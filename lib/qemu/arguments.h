@@ -21,6 +21,8 @@ struct pp_arguments {
 	struct pp_buffer current; /* the value of the option that is being written */
 	bool plain;               /* nothing of it is written yet */
 	unsigned n_nodes;         /* block nodes so far */
+	struct pp_launch_file *files;
+	size_t n_files, files_size;
 	int failed;
 };
 
@@ -45,6 +47,17 @@ void pp_arguments_device(
 	struct pp_arguments *arguments, const struct pp_domain_device *device, const char *type);
 /* An option with a JSON value; takes the object. */
 void pp_arguments_json(struct pp_arguments *arguments, const char *option, struct pp_json *object);
+/* What QEMU is to open, and the name under which it finds it: the path itself, or that of a
+ * descriptor. NULL stays NULL. */
+const char *pp_arguments_file(
+	struct pp_arguments *arguments, enum pp_file_use use, const char *path);
+/* As pp_arguments_file, for an image of DISK. */
+const char *pp_arguments_image(
+	struct pp_arguments *arguments, const struct pp_disk *disk, const char *path, bool write);
+/* -add-fd for all of them. */
+void pp_arguments_files(struct pp_arguments *arguments); /* files.c */
+/* path=, or fd= of a socket that is made for QEMU. */
+void pp_arguments_socket(struct pp_arguments *arguments, const char *path, bool listen);
 /* bus=,multifunction=,addr= of a device on the guest's PCI. */
 void pp_arguments_place(struct pp_arguments *arguments, const struct pp_domain_device *device);
 /* rombar=,romfile=; bootindex=; acpi-index= */

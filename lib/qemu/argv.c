@@ -130,7 +130,8 @@ static void put_rng(struct pp_arguments *arguments, const struct pp_domain_devic
 
 	pp_arguments_begin(arguments, "-object", rng->source ? "rng-random" : "rng-builtin");
 	pp_arguments_propf(arguments, "id", "obj%s", device->alias);
-	pp_arguments_prop(arguments, "filename", rng->source);
+	pp_arguments_prop(
+		arguments, "filename", pp_arguments_file(arguments, PP_FILE_READ, rng->source));
 	pp_arguments_end(arguments);
 	pp_arguments_device(arguments, device, "virtio-rng-pci");
 	pp_arguments_propf(arguments, "rng", "obj%s", device->alias);
@@ -232,6 +233,7 @@ static void put_all(struct pp_arguments *arguments)
 		put_part(arguments, &parts[i]);
 	if (arguments->domain->features.vmcoreinfo == PP_ON)
 		pp_arguments_pair(arguments, "-device", "vmcoreinfo");
+	pp_arguments_files(arguments);
 	if (arguments->capabilities->sandbox)
 		pp_arguments_pair(arguments, "-sandbox",
 			"on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny");
@@ -309,6 +311,8 @@ static void fill_launch(struct pp_arguments *arguments, struct pp_launch *launch
 
 	launch->argv = arguments->list;
 	launch->n_arguments = arguments->count;
+	launch->files = arguments->files;
+	launch->n_files = arguments->n_files;
 	launch->memlock = pp_domain_memlock(domain);
 	launch->on_crash = domain->on_crash;
 	if (domain->current_memory < domain->memory)

@@ -7,8 +7,31 @@
 #include "lib/domain/address.h"
 #include "lib/domain/domain.h"
 #include "lib/qemu/capabilities.h"
+#include "lib/qemu/image.h"
+
+/* How a file of the host reaches QEMU, when it is not to open it by itself. */
+enum pp_file_use {
+	PP_FILE_READ,
+	PP_FILE_WRITE,    /* and read */
+	PP_FILE_TRUNCATE, /* what it says is written; made, or emptied */
+	PP_FILE_APPEND,   /* written behind what is there; or made */
+	PP_FILE_COPY,     /* its bytes in memory, for what QEMU opens by name */
+	PP_FILE_LISTEN,   /* a unix socket */
+	PP_FILE_CONNECT,
+};
+struct pp_launch_file {
+	enum pp_file_use use;
+	const char *path;
+	int fd;      /* its number in QEMU */
+	bool image;  /* a disk's: two guests may not write it, */
+	bool shared; /* unless both say that it is shared */
+};
 
 struct pp_launch_options {
+	int first_fd; /* files of the host are passed as descriptors from this number on; 0: QEMU
+			 opens them by their paths */
+	const struct pp_image *const
+		*images; /* with first_fd: of each disk with backing files, its chain; NULL: none */
 	const char *folder; /* of this run: where sockets of the guest are made
 			       ("/run/pcipass/guest/NAME") */
 	int qmp_fd; /* a listening unix socket that QEMU inherits under this number; 0: none ... */
@@ -35,6 +58,8 @@ struct pp_launch {
 	const char *stats_path; /* the balloon among QEMU's objects, which asks the guest for its
 				   memory's statistics ... */
 	unsigned stats_period;  /* ... every so many seconds; 0: it does not */
+	const struct pp_launch_file *files; /* with first_fd: what is to be opened for it */
+	size_t n_files;
 	enum pp_lifecycle on_crash; /* RESTART: on GUEST_PANICKED the guest is paused; system_reset
 				       and cont */
 	const char *const

@@ -7,16 +7,32 @@
 static void put_socket(struct pp_arguments *arguments, const struct pp_domain_device *device)
 {
 	const struct pp_chardev *chardev = &device->chardev;
+	PP_BUFFER struct pp_buffer own = PP_BUFFER_INIT;
 
-	if (chardev->path)
-		pp_arguments_prop(arguments, "path", chardev->path);
-	else
-		pp_arguments_propf(
-			arguments, "path", "%s/%s.sock", arguments->options->folder, device->alias);
+	pp_buffer_printf(&own, "%s/%s.sock", arguments->options->folder, device->alias);
+	pp_arguments_socket(
+		arguments, chardev->path ? chardev->path : pp_buffer_text(&own), chardev->listen);
 	if (chardev->listen) {
 		pp_arguments_prop(arguments, "server", "on");
 		pp_arguments_prop(arguments, "wait", "off");
 	}
+}
+
+static enum pp_file_use use_of(const struct pp_chardev *chardev)
+{
+	if (chardev->type != PP_CHARDEV_FILE)
+		return PP_FILE_WRITE;
+	return chardev->append == PP_ON ? PP_FILE_APPEND : PP_FILE_TRUNCATE;
+}
+
+/* QEMU opens PATH.in and PATH.out by these names alone. */
+static void put_pipe(struct pp_arguments *arguments, const struct pp_domain_device *device)
+{
+	if (arguments->options->first_fd > 0)
+		pp_arguments_fail(arguments, device->line,
+			"a pipe is opened by QEMU itself, whose user may open no file of the host; "
+			"take type='unix' or type='file'");
+	pp_arguments_prop(arguments, "path", device->chardev.path);
 }
 
 static void put_backend(struct pp_arguments *arguments, const struct pp_domain_device *device)
@@ -42,8 +58,12 @@ static void put_backend(struct pp_arguments *arguments, const struct pp_domain_d
 	case PP_CHARDEV_SPICEVMC:
 		pp_arguments_prop(arguments, "name", "vdagent");
 		break;
+	case PP_CHARDEV_PIPE:
+		put_pipe(arguments, device);
+		break;
 	default:
-		pp_arguments_prop(arguments, "path", chardev->path);
+		pp_arguments_prop(arguments, "path",
+			pp_arguments_file(arguments, use_of(chardev), chardev->path));
 		pp_arguments_switch(arguments, "append", chardev->append);
 		break;
 	}

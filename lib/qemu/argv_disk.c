@@ -53,24 +53,35 @@ static const char *storage_driver(const struct pp_disk *disk)
 		       : "host_device";
 }
 
+/* A file of which QEMU has one descriptor cannot be opened again to be written. */
+static void set_access(struct pp_arguments *arguments, struct pp_json *node, bool readonly)
+{
+	bool passed = arguments->options->first_fd > 0;
+
+	if (passed)
+		pp_json_set_bool(node, "read-only", readonly);
+	pp_json_set_bool(node, "auto-read-only", !passed);
+}
+
 static void put_storage(
 	struct pp_arguments *arguments, const struct pp_disk *disk, const char *name)
 {
 	struct pp_json *node = pp_json_object();
 
 	pp_json_set_string(node, "driver", storage_driver(disk));
-	pp_json_set_string(node, "filename", disk->source);
+	pp_json_set_string(node, "filename",
+		pp_arguments_image(arguments, disk, disk->source, !disk->readonly));
 	if (disk->io)
 		pp_json_set_string(node, "aio", disk->io);
 	pp_json_set_string(node, "node-name", name);
 	set_cache(node, disk);
-	pp_json_set_bool(node, "auto-read-only", true);
+	set_access(arguments, node, disk->readonly);
 	pp_json_set_string(node, "discard", disk->discard ? disk->discard : "unmap");
 	pp_arguments_json(arguments, "-blockdev", node);
 }
 
 static void put_format(struct pp_arguments *arguments, const struct pp_disk *disk, const char *name,
-	const char *storage)
+	const char *storage, const char *backing)
 {
 	struct pp_json *node = pp_json_object();
 
@@ -83,9 +94,72 @@ static void put_format(struct pp_arguments *arguments, const struct pp_disk *dis
 	set_cache(node, disk);
 	pp_json_set_string(node, "driver", disk->format);
 	pp_json_set_string(node, "file", storage);
-	if (disk->no_backing && pp_text_is(disk->format, "qcow2"))
-		pp_json_set_string(node, "backing", NULL);
+	if (backing || (disk->no_backing && pp_text_is(disk->format, "qcow2")))
+		pp_json_set_string(node, "backing", backing);
 	pp_arguments_json(arguments, "-blockdev", node);
+}
+
+static const struct pp_image *image_of(
+	const struct pp_arguments *arguments, const struct pp_disk *disk)
+{
+	const struct pp_image *const *image = arguments->options->images;
+
+	for (; image && *image && arguments->options->first_fd > 0; image++)
+		if (pp_text_is((*image)->path, disk->source))
+			return *image;
+	return NULL;
+}
+
+/* The nodes of one backing image; what it lies on itself is named already. */
+static void put_backing(struct pp_arguments *arguments, const struct pp_disk *disk,
+	const struct pp_image *image, const char *name, const char *below)
+{
+	struct pp_json *node = pp_json_object();
+	PP_BUFFER struct pp_buffer storage = PP_BUFFER_INIT;
+
+	pp_buffer_printf(&storage, "%s-storage", name);
+	pp_json_set_string(node, "driver", image->device ? "host_device" : "file");
+	pp_json_set_string(
+		node, "filename", pp_arguments_image(arguments, disk, image->path, false));
+	pp_json_set_string(node, "node-name", pp_buffer_text(&storage));
+	set_cache(node, disk);
+	set_access(arguments, node, true);
+	pp_arguments_json(arguments, "-blockdev", node);
+	node = pp_json_object();
+	pp_json_set_string(node, "node-name", name);
+	pp_json_set_bool(node, "read-only", true);
+	set_cache(node, disk);
+	pp_json_set_string(node, "driver", image->format);
+	pp_json_set_string(node, "file", pp_buffer_text(&storage));
+	if (pp_text_is(image->format, "qcow2"))
+		pp_json_set_string(node, "backing", below);
+	pp_arguments_json(arguments, "-blockdev", node);
+}
+
+/* A node is known before another lies on it: the lowest image first. Returns the highest. */
+static const char *put_chain(struct pp_arguments *arguments, const struct pp_disk *disk,
+	const struct pp_image *image, unsigned number)
+{
+	const char *below = NULL;
+	unsigned depth = 0;
+
+	for (const struct pp_image *lower = image; lower; lower = lower->backing)
+		depth++;
+	for (; depth > 0; depth--) {
+		const struct pp_image *lower = image;
+		const char *name =
+			pp_arena_printf(arguments->arena, "disk%u-backing%u", number, depth);
+
+		for (unsigned i = 1; i < depth; i++)
+			lower = lower->backing;
+		if (!name)
+			arguments->failed = pp_error_oom(arguments->error);
+		if (!name)
+			return NULL;
+		put_backing(arguments, disk, lower, name, below);
+		below = name;
+	}
+	return below;
 }
 
 /* The drive= of the device. */
@@ -99,8 +173,10 @@ static const char *put_nodes(struct pp_arguments *arguments, const struct pp_dis
 		arguments->failed = pp_error_oom(arguments->error);
 		return "";
 	}
+	const struct pp_image *image = disk->no_backing ? NULL : image_of(arguments, disk);
+	const char *backing = put_chain(arguments, disk, image ? image->backing : NULL, number);
 	put_storage(arguments, disk, storage);
-	put_format(arguments, disk, format, storage);
+	put_format(arguments, disk, format, storage, backing);
 	return format;
 }
 

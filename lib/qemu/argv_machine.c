@@ -218,9 +218,11 @@ void pp_arguments_firmware(struct pp_arguments *arguments)
 	pp_arguments_end(arguments);
 	if (!os->kernel)
 		return;
-	pp_arguments_pair(arguments, "-kernel", os->kernel);
+	pp_arguments_pair(
+		arguments, "-kernel", pp_arguments_file(arguments, PP_FILE_COPY, os->kernel));
 	if (os->initrd)
-		pp_arguments_pair(arguments, "-initrd", os->initrd);
+		pp_arguments_pair(arguments, "-initrd",
+			pp_arguments_file(arguments, PP_FILE_COPY, os->initrd));
 	if (os->cmdline)
 		pp_arguments_pair(arguments, "-append", os->cmdline);
 }

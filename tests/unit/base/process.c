@@ -282,6 +282,38 @@ static void the_limit_can_be_raised(void **state)
 	assert_string_equal(unlimited, "unlimited\n");
 }
 
+static int note_user(void *data)
+{
+	return geteuid() == *(const uid_t *)data ? 0 : -EPERM;
+}
+
+/* Nothing that root could do is left, and what is set up before was set up as root. */
+static void no_capabilities_are_left(void **state)
+{
+	if (geteuid() != 0)
+		skip();
+	uid_t root = 0;
+	struct pp_spawn spawn = {.set_ids = true,
+		.uid = 2046820353,
+		.gid = 2046820353,
+		.no_capabilities = true,
+		.no_new_privs = true,
+		.before_ids = note_user,
+		.before_data = &root};
+	PP_FREE char *text = output_of(&spawn, "grep -E '^(Cap|NoNewPrivs)' /proc/self/status");
+	assert_string_equal(text, "CapInh:\t0000000000000000\nCapPrm:\t0000000000000000\n"
+				  "CapEff:\t0000000000000000\nCapBnd:\t0000000000000000\n"
+				  "CapAmb:\t0000000000000000\nNoNewPrivs:\t1\n");
+	root = 1;
+	pid_t pid;
+	struct pp_error error = {0};
+	spawn.argv = (const char *const[]){"/bin/true", NULL};
+	spawn.fds = NULL;
+	spawn.n_fds = 0;
+	assert_int_equal(pp_process_spawn(&spawn, &pid, &error), -EPERM);
+	assert_non_null(strstr(error.text, "what it sees"));
+}
+
 static void ids(void **state)
 {
 	if (geteuid() != 0)
@@ -338,6 +370,7 @@ static void it_dies_with_its_parent(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(no_capabilities_are_left),
 		cmocka_unit_test(identity),
 		cmocka_unit_test(a_zombie_is_not_alive),
 		cmocka_unit_test(names_with_brackets),

@@ -136,6 +136,85 @@ static void launch_tells_what_its_owner_needs(void **state)
 	pp_qemu_capabilities_free(capabilities);
 }
 
+/* With descriptors no path of a file of the host is left for QEMU to open. */
+static void files_become_descriptors(void **state)
+{
+	const struct pp_launch_options passed = {
+		.folder = "/run/pcipass/guest", .qmp_fd = 10, .first_fd = 12};
+	struct pp_qemu_capabilities *capabilities = definitions_qemu();
+	struct dirent **list;
+	size_t count = definitions_list(".", &list), n_files = 0;
+
+	for (size_t i = 0; i < count; i++) {
+		struct definition definition;
+		size_t length = 0;
+		char *xml = definitions_read(list[i]->d_name, ".xml", &length);
+
+		definition_build(&definition, list[i]->d_name, xml, length, capabilities, &passed);
+		for (size_t j = 0; j < definition.launch->n_files; j++) {
+			const struct pp_launch_file *file = &definition.launch->files[j];
+
+			assert_int_equal(file->fd, 12 + (int)j);
+			for (char **word = definition.launch->argv; *word; word++)
+				if (strstr(*word, file->path))
+					fail_msg("%s: %s is in %s", list[i]->d_name, file->path,
+						*word);
+		}
+		for (char **word = definition.launch->argv; *word; word++)
+			if (!strncmp(*word, "unix:", 5))
+				continue; /* a display's socket, which QEMU makes itself */
+			else if (strstr(*word, "\"auto-read-only\":true") ||
+				 strstr(*word, "/guests/"))
+				fail_msg("%s: %s", list[i]->d_name, *word);
+		n_files += definition.launch->n_files;
+		definition_done(&definition);
+		free(xml);
+	}
+	assert_true(n_files > 20);
+	definitions_list_free(list, count);
+	pp_qemu_capabilities_free(capabilities);
+}
+
+static const char *const chain_words[] = {"fd=12,set=12",
+	"\"filename\":\"/dev/fdset/12\",\"node-name\":\"disk1-backing2-storage\"",
+	"\"node-name\":\"disk1-backing2\",\"read-only\":true,\"driver\":\"raw\"",
+	"\"node-name\":\"disk1-backing1\",\"read-only\":true,\"driver\":\"qcow2\"",
+	"\"backing\":\"disk1-backing2\"", "\"backing\":\"disk1-backing1\""};
+
+static void backing_files_are_nodes(void **state)
+{
+	static const char xml[] =
+		"<domain type='kvm'><name>g</name><memory unit='MiB'>64</memory><vcpu>1</vcpu><os>"
+		"<type arch='x86_64' machine='q35'>hvm</type></os><devices><disk type='file' "
+		"device='disk'><driver name='qemu' type='qcow2'/><source file='/top'/>"
+		"<target dev='vda' bus='virtio'/></disk></devices></domain>";
+	const struct pp_image low = {.path = "/low", .format = "raw"};
+	const struct pp_image middle = {.path = "/mid", .format = "qcow2", .backing = &low};
+	const struct pp_image top = {.path = "/top", .format = "qcow2", .backing = &middle};
+	const struct pp_image *const images[] = {&top, NULL};
+	const struct pp_launch_options passed = {
+		.folder = "/run", .qmp_fd = 10, .first_fd = 12, .images = images};
+	struct pp_qemu_capabilities *capabilities = definitions_qemu();
+	struct definition definition;
+	size_t next = 0;
+
+	definition_build(&definition, "g", xml, strlen(xml), capabilities, &passed);
+	assert_int_equal(definition.launch->n_files, 3);
+	assert_string_equal(definition.launch->files[0].path, "/low");
+	assert_int_equal(definition.launch->files[0].use, PP_FILE_READ);
+	assert_string_equal(definition.launch->files[2].path, "/top");
+	assert_int_equal(definition.launch->files[2].use, PP_FILE_WRITE);
+	for (size_t i = 0; i < PP_COUNT(chain_words); i++) {
+		for (next = 0; definition.launch->argv[next]; next++)
+			if (strstr(definition.launch->argv[next], chain_words[i]))
+				break;
+		if (!definition.launch->argv[next])
+			fail_msg("no argument says %s", chain_words[i]);
+	}
+	definition_done(&definition);
+	pp_qemu_capabilities_free(capabilities);
+}
+
 static void inherited_monitor_is_a_descriptor(void **state)
 {
 	const struct pp_launch_options with_fd = {.folder = "/run/x", .qmp_fd = 9};
@@ -180,6 +259,8 @@ int main(int argc, char **argv)
 		cmocka_unit_test(definitions_become_arguments),
 		cmocka_unit_test(bad_definitions_are_refused),
 		cmocka_unit_test(launch_tells_what_its_owner_needs),
+		cmocka_unit_test(files_become_descriptors),
+		cmocka_unit_test(backing_files_are_nodes),
 		cmocka_unit_test(inherited_monitor_is_a_descriptor),
 	};
 
