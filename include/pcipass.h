@@ -171,6 +171,8 @@ struct pp_group {
 	size_t n_devices;
 	const struct pp_reserved_region *regions;
 	size_t n_regions;
+	const char *fault; /* what of it could not be read, or is not as its devices say (the
+			    * latter with PP_READ_CHECKS); NULL: nothing */
 };
 
 enum pp_vendor { PP_VENDOR_UNKNOWN, PP_VENDOR_INTEL, PP_VENDOR_AMD, PP_VENDOR_ARM };

@@ -28,6 +28,22 @@ void pp_check_group_none(struct pp_check_run *run)
 		run->host->iommu && run->host->iommu->table ? run->host->iommu->table : "IOMMU");
 }
 
+void pp_check_group_unread(struct pp_check_run *run)
+{
+	const struct pp_device *device = run->device;
+	const struct pp_group *group =
+		device->group >= 0 ? pp_host_group(run->host, device->group) : NULL;
+
+	if (!group || !group->fault)
+		return;
+	pp_finding_add(run, PP_WARN,
+		"what its IOMMU group (%d) says of itself is not whole, or changed while it was "
+		"read: what else is said of the group may be wrong",
+		group->number);
+	pp_finding_evidence(run, "%s", group->fault);
+	pp_finding_remedy(run, "look again: pcipass nodedev-check %s", device->name);
+}
+
 /* The kernel lets a group go when each endpoint in it has no driver or one that does no DMA of its
  * own. Bridges do not count. */
 bool pp_device_holds_group(const struct pp_device *device)

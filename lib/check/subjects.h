@@ -17,8 +17,8 @@ pp_check_function pp_check_iommu_table, pp_check_iommu_fault, pp_check_iommu_wid
 pp_check_function pp_check_iommu_parameter, pp_check_parameter_not_used, pp_check_parameter_unknown,
 	pp_check_module_missing, pp_check_hook_calls_libvirt, pp_check_port_gone;
 /* device.c */
-pp_check_function pp_check_device_vanished, pp_check_config_dead, pp_check_not_endpoint,
-	pp_check_permission;
+pp_check_function pp_check_group_unread, pp_check_device_vanished, pp_check_config_dead,
+	pp_check_not_endpoint, pp_check_permission;
 /* power.c */
 pp_check_function pp_check_power_off, pp_check_device_errors, pp_check_link_slow,
 	pp_check_interrupt_shared;

@@ -21,6 +21,17 @@ static bool parse_region(char *line, struct pp_reserved_region *ret_region)
 	return true;
 }
 
+/* The first of what is wrong with it is kept. */
+static int set_fault(
+	struct pp_reader *reader, struct pp_group *group, const char *file, const char *what)
+{
+	if (group->fault)
+		return 0;
+	group->fault =
+		pp_arena_printf(reader->arena, GROUPS "/%d/%s: %s", group->number, file, what);
+	return group->fault ? 0 : -ENOMEM;
+}
+
 static int read_regions(struct pp_reader *reader, struct pp_group *group)
 {
 	char path[PP_PATH_MAX];
@@ -28,8 +39,10 @@ static int read_regions(struct pp_reader *reader, struct pp_group *group)
 	size_t length, lines = 1;
 	pp_path(path, sizeof(path), GROUPS "/%d/reserved_regions", group->number);
 	int r = pp_tree_read(reader->tree, reader->arena, path, &text, &length);
-	if (r < 0)
+	if (r == -ENOMEM || r == -ENOENT)
 		return r == -ENOMEM ? r : 0;
+	if (r < 0)
+		return set_fault(reader, group, "reserved_regions", strerror(-r));
 
 	for (const char *at = text; (at = strchr(at, '\n')); at++)
 		lines++;
@@ -42,9 +55,44 @@ static int read_regions(struct pp_reader *reader, struct pp_group *group)
 			*next++ = '\0';
 		if (parse_region(line, &regions[group->n_regions]))
 			group->n_regions++;
+		else if (*line && set_fault(reader, group, "reserved_regions", line) < 0)
+			return -ENOMEM;
 	}
 	group->regions = regions;
 	return 0;
+}
+
+static bool is_member(const struct pp_group *group, const struct pp_address *address)
+{
+	for (size_t i = 0; i < group->n_devices; i++)
+		if (pp_address_compare(&group->devices[i]->address, address) == 0)
+			return true;
+	return false;
+}
+
+/* The kernel's own list: a device that came or went meanwhile is in one of the two only. Others
+ * than PCI's can be in it. */
+static int compare_members(struct pp_reader *reader, struct pp_group *group)
+{
+	char path[PP_PATH_MAX], **names;
+	size_t count, known = 0;
+	struct pp_address address;
+	pp_path(path, sizeof(path), GROUPS "/%d/devices", group->number);
+	int r = pp_tree_list(reader->tree, reader->scratch, path, &names, &count);
+	if (r == -ENOMEM || r == -ENOENT)
+		return r == -ENOMEM ? r : 0;
+	if (r < 0)
+		return set_fault(reader, group, "devices", strerror(-r));
+	for (size_t i = 0; i < count; i++) {
+		if (pp_address_parse(names[i], &address) < 0)
+			continue;
+		if (!is_member(group, &address))
+			return set_fault(reader, group, "devices", names[i]);
+		known++;
+	}
+	return known == group->n_devices
+		       ? 0
+		       : set_fault(reader, group, "devices", "not all that say they are in it");
 }
 
 static int read_group(struct pp_reader *reader, struct pp_group *group)
@@ -55,7 +103,8 @@ static int read_group(struct pp_reader *reader, struct pp_group *group)
 	int r = pp_tree_line(reader->tree, reader->arena, path, &type);
 	if (r == 0)
 		group->type = type;
-	return r == -ENOMEM ? r : read_regions(reader, group);
+	r = r == -ENOMEM ? r : read_regions(reader, group);
+	return r < 0 || !(reader->depth & PP_READ_CHECKS) ? r : compare_members(reader, group);
 }
 
 static int compare(const void *a, const void *b)
