@@ -207,8 +207,11 @@ static int take(struct hook *hook, struct pp_error *error)
 		if (!pp_driver_is_vfio(hook->devices[i]->driver))
 			moved[count++] = hook->devices[i];
 	int r = pp_plan_detach(hook->host, moved, count, NULL, &plan, error);
-	if (r >= 0)
-		r = pp_plan_name(plan, "libvirt-hook", hook->owner, error);
+	if (r < 0)
+		return r;
+	r = pp_plan_name(plan, "libvirt-hook", hook->owner, error);
+	if (r < 0)
+		pp_error_remedy(error, "virsh domrename gives it a shorter one");
 	for (size_t i = 0; r >= 0 && i < hook->n_devices; i++)
 		r = pp_plan_claim(plan, hook->devices[i], error);
 	return r < 0 ? r : pp_apply(hook->context, plan, &hook->options, NULL, error);

@@ -665,6 +665,7 @@ class Libvirt(Case):
             (["g", "prepare", "end", "-"], xml, OK), (["g", "frobnicate", "begin", "-"], xml, OK),
             (["g", "release", "end", "-", "shutdown"], b"", OK), (["g", "", "", ""], b"", OK),
             (["../../../x", "release", "end", "-"], b"", OK), (["", "release", "end", "-"], b"", OK),
+            (["g" * 200, "prepare", "begin", "-"], self.domain("g", 3).encode(), FAILED),
             (["g" * 5000, "release", "end", "-"], b"", OK), (["a\nb", "migrate", "begin", "-"], b"", OK),
             (["g", "prepare", "begin", "-"], b"<domain><name>g</name>" + b"<x>" * 200000, FAILED),
         )
