@@ -606,8 +606,8 @@ void pp_unfinished_free(struct pp_unfinished_list *list);
  * run. */
 int pp_recover(struct pp_context *context, const struct pp_apply_options *options,
 	bool *ret_changed, struct pp_error *error);
-/* What is on trial stays; *ret_count: how many that were. What was kept in time already is no error,
- * what was not is one. */
+/* What is on trial stays; *ret_count: how many that were. What was kept in time already is no
+ * error, what was not is one. */
 int pp_trials_keep(struct pp_context *context, const struct pp_apply_options *options,
 	size_t *ret_count, struct pp_error *error);
 /* Undoes what was on trial and was not kept in time: where the process that should have done so was
