@@ -3,6 +3,7 @@
  * the guest's own addresses. */
 #include "lib/check/subjects.h"
 #include "base/parse.h"
+#include "lib/host/ram.h"
 #include <inttypes.h>
 
 #define GIB (UINT64_C(1) << 30)
@@ -153,21 +154,19 @@ struct range {
 	uint64_t start, end; /* both included; end 0: none */
 };
 
-/* Where QEMU puts RAM: below 4 GiB as far as the machine has room, the rest above; on hosts of AMD,
- * from 7.1 on, above 1 TiB where it would meet HyperTransport's hole. */
 static void ram_ranges(const struct pp_check_run *run, struct range low_high[2])
 {
 	const struct pp_guest_facts *guest = run->guest;
-	const uint64_t hole = UINT64_C(0xfd00000000), tib = UINT64_C(1) << 40;
-	uint64_t split = guest->q35 ? UINT64_C(0xb0000000) : UINT64_C(0xe0000000);
-	uint64_t low = guest->memory < split ? guest->memory : guest->q35 ? 2 * GIB : 3 * GIB;
-	uint64_t high = guest->memory - low, start = 4 * GIB;
 	bool amd = run->host->iommu && run->host->iommu->cpu == PP_VENDOR_AMD;
+	struct pp_ram_piece pieces[2];
+	size_t n = pp_ram_lay_out(
+		guest->memory, guest->q35, amd && !guest->machine_before_7_1, pieces);
 
-	if (amd && !guest->machine_before_7_1 && start + high > hole)
-		start = tib;
-	low_high[0] = (struct range){0, low ? low - 1 : 0};
-	low_high[1] = high ? (struct range){start, start + high - 1} : (struct range){0, 0};
+	for (size_t i = 0; i < 2; i++)
+		low_high[i] = i < n && pieces[i].size
+				      ? (struct range){pieces[i].address,
+						pieces[i].address + pieces[i].size - 1}
+				      : (struct range){0, 0};
 }
 
 void pp_check_guest_address_width(struct pp_check_run *run)

@@ -1,24 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "lib/domain/domain.h"
 #include "base/buffer.h"
-#include "base/parse.h"
 #include <string.h>
 
 void pp_domain_free(struct pp_domain *domain)
 {
 	if (domain)
 		pp_arena_free(domain->arena);
-}
-
-bool pp_machine_is_before(const char *machine, unsigned major, unsigned minor)
-{
-	const char *dash = machine ? strrchr(machine, '-') : NULL, *end;
-	uint64_t its_major, its_minor;
-
-	if (!dash || pp_parse_prefix(dash + 1, 10, 1000, &its_major, &end) < 0 || *end != '.' ||
-		pp_parse_prefix(end + 1, 10, 1000, &its_minor, &end) < 0)
-		return false;
-	return its_major < major || (its_major == major && its_minor < minor);
 }
 
 const struct pp_domain_device *pp_domain_next_hostdev(

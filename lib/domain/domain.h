@@ -395,9 +395,6 @@ int pp_domain_text_with_uuid(const char *text, size_t length, const struct pp_do
  * number of devices where the guest has an IOMMU of its own. */
 uint64_t pp_domain_memlock(const struct pp_domain *domain);
 
-/* "pc-q35-6.2" is a machine type of QEMU before MAJOR.MINOR; false where it names no version. */
-bool pp_machine_is_before(const char *machine, unsigned major, unsigned minor);
-
 /* Its PCI host devices in the order of the text: start with NULL, ends with NULL. */
 const struct pp_domain_device *pp_domain_next_hostdev(
 	const struct pp_domain *domain, const struct pp_domain_device *previous);

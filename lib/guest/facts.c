@@ -5,6 +5,7 @@
 #include "lib/domain/address.h"
 #include "lib/guest/prepare.h"
 #include "lib/guest/remember.h"
+#include "lib/host/ram.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>

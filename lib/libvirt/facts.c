@@ -3,6 +3,7 @@
 #include "base/buffer.h"
 #include "base/parse.h"
 #include "lib/domain/domain.h"
+#include "lib/host/ram.h"
 #include "lib/host/tag.h"
 #include <errno.h>
 #include <string.h>
