@@ -257,9 +257,14 @@ bool pp_file_exists(int dir_fd, const char *path)
 	return faccessat(dir_fd, path, F_OK, AT_EACCESS) == 0;
 }
 
-long long pp_clock_ms(void)
+long long pp_clock_ns(void)
 {
 	struct timespec now;
 	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (long long)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+	return (long long)now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
+long long pp_clock_ms(void)
+{
+	return pp_clock_ns() / 1000000;
 }

@@ -22,7 +22,8 @@ int pp_file_remove_tree(int dir_fd, const char *path);
 /* The target of a link, NUL added; the caller frees. */
 int pp_file_link(int dir_fd, const char *path, char **ret_target);
 bool pp_file_exists(int dir_fd, const char *path);
-/* CLOCK_MONOTONIC in milliseconds. */
+/* CLOCK_MONOTONIC in milliseconds, and in nanoseconds. */
 long long pp_clock_ms(void);
+long long pp_clock_ns(void);
 
 #endif

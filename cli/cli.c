@@ -42,6 +42,18 @@ static void say_unfinished(struct cli *cli)
 	pp_unfinished_free(list);
 }
 
+int cli_need_root(struct cli *cli)
+{
+	struct pp_error error = {0};
+	if (cli->dry_run || !pp_context_is_live(cli->context) || geteuid() == 0)
+		return PP_STATUS_OK;
+	pp_error_set(&error, PP_STATUS_FAILED, EPERM,
+		"%s changes this machine, which only root may do", cli->verb->name);
+	pp_error_remedy(&error, "run it as root: sudo pcipass %s ...; or look first: --dry-run",
+		cli->verb->name);
+	return cli_fail(cli, &error);
+}
+
 int cli_open(struct cli *cli)
 {
 	struct pp_error error = {0};
@@ -50,16 +62,13 @@ int cli_open(struct cli *cli)
 	int r = pp_context_open(cli->root, &cli->context, &error);
 	if (r < 0)
 		return cli_fail(cli, &error);
-	if (cli->verb && cli->verb->writes && !cli->dry_run && pp_context_is_live(cli->context) &&
-		geteuid() != 0) {
-		pp_error_set(&error, PP_STATUS_FAILED, EPERM,
-			"%s changes this machine, which only root may do", cli->verb->name);
-		pp_error_remedy(&error,
-			"run it as root: sudo pcipass %s ...; or look first: --dry-run",
-			cli->verb->name);
-		pp_context_close(cli->context);
-		cli->context = NULL;
-		return cli_fail(cli, &error);
+	if (cli->verb && cli->verb->writes && !cli->verb->may_not_write) {
+		int status = cli_need_root(cli);
+		if (status) {
+			pp_context_close(cli->context);
+			cli->context = NULL;
+			return status;
+		}
 	}
 	pp_context_notices(cli->context, cli_progress, cli);
 	say_unfinished(cli);

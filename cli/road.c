@@ -6,6 +6,14 @@
 
 #define TRY_MAX 86400
 
+static bool knows_force(const struct cli_verb *verb)
+{
+	for (size_t i = 0; i < verb->n_options; i++)
+		if (pp_text_is(verb->options[i].name, "force-for"))
+			return true;
+	return false;
+}
+
 int cli_heed(struct cli *cli, const struct pp_findings *findings, const char *blame)
 {
 	cli_set(cli, "findings", cli_findings_json(findings));
@@ -18,7 +26,7 @@ int cli_heed(struct cli *cli, const struct pp_findings *findings, const char *bl
 	cli_findings(cli, stderr, findings, PP_WARN);
 	for (size_t i = 0; i < findings->n_items; i++) {
 		const struct pp_finding *finding = &findings->items[i];
-		if (finding->severity == PP_FAIL && finding->name)
+		if (finding->severity == PP_FAIL && finding->name && knows_force(cli->verb))
 			cli_say(cli, "     --force-for %s overrides [%s]", finding->name,
 				finding->id);
 	}

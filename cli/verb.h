@@ -32,7 +32,8 @@ struct cli_verb {
 	const char *words;             /* what is missing when there are too few: "a device" */
 	/* A virsh option that gives the first word: "device" for --device NAME; NULL: none. */
 	const char *word_option;
-	bool writes; /* knows --dry-run, wants root on the live machine */
+	bool writes;        /* knows --dry-run, wants root on the live machine */
+	bool may_not_write; /* it asks for root (cli_need_root) once it knows that it is needed */
 	int (*run)(struct cli *cli, const char *const *words, size_t n_words); /* enum pp_status */
 };
 #define CLI_ANY 100000

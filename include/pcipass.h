@@ -662,13 +662,16 @@ struct pp_proofs {
 	struct pp_arena *arena;
 };
 struct pp_proof_options {
-	uint64_t memory; /* bytes of the guest whose memory is mapped for the device's DMA; 0: 64
-			    MiB */
-	bool no_reset;   /* leave the reset out */
-	bool deep;       /* NVMe: bring it up and let it answer by its own DMA and interrupt */
-	int deadline_ms; /* of each wait for the device or the micro-guest; 0: 2 s */
-	const char *no_reset_reason; /* why a reset would hurt (a known-bad device); NULL: it would
-					not */
+	uint64_t memory;     /* bytes of the guest whose memory is mapped for the device's DMA, laid
+				out as QEMU does; 0: 64 MiB */
+	uint64_t address;    /* where all of it lies instead (a memory device); 0: laid out;
+				either at most 2^52 */
+	const char *machine; /* the guest's machine type, "pc-q35-7.2"; NULL: q35 */
+	bool no_reset;       /* leave the reset out (VFIO's own at open and close stay) */
+	bool deep;           /* NVMe: bring it up and let it answer by its own DMA and interrupt */
+	int deadline_ms;     /* of each wait for the device or the micro-guest; 0: 2 s */
+	const char *no_reset_reason; /* why a reset would hurt (a known-bad device): it is not even
+					opened where the kernel has a reset; NULL: it would not */
 };
 /* Tries DEVICE, which must be with vfio-pci (its group viable), and leaves it as it was found
  * there. A failed proof is a result, not an error. Needs PP_READ_CONFIG facts. */

@@ -1,27 +1,22 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "lib/vfio/proof.h"
 #include "base/cleanup.h"
+#include "base/file.h"
+#include "base/parse.h"
 #include <linux/vfio.h>
 #include <string.h>
-#include <time.h>
 
-static long long now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec * 1000000000LL + now.tv_nsec;
-}
+#define MEMORY_MAX (1ull << 52)
 
 void pp_trial_begin(struct pp_trial *trial)
 {
-	trial->since = now_ns();
+	trial->since = pp_clock_ns();
 }
 
 static void add(struct pp_trial *trial, const char *id, enum pp_proof_state state,
 	const char *finding, const char *format, va_list args)
 {
-	uint64_t took = (uint64_t)(now_ns() - trial->since);
+	uint64_t took = (uint64_t)(pp_clock_ns() - trial->since);
 
 	if (trial->n_items == trial->room) {
 		size_t room = trial->room ? trial->room * 2 : 32;
@@ -73,8 +68,20 @@ void pp_trial_not_proven(
 	va_end(args);
 }
 
-/* Which failure of the catalogue a refused open is: the stage and errno decide. */
-static const char *refusal_finding(enum pp_vfio_stage stage, int code)
+/* Whether the firmware keeps memory of the group mapped one to one, as its file says. */
+static bool has_direct(const struct pp_trial *trial)
+{
+	const struct pp_group *group = pp_host_group(trial->host, trial->device->group);
+
+	for (size_t i = 0; group && i < group->n_regions; i++)
+		if (pp_text_is(group->regions[i].type, "direct"))
+			return true;
+	return false;
+}
+
+/* Which failure of the catalogue a refused open is: the stage and errno decide. Kernels differ in
+ * errno and stage for a mapping that firmware wants: there the group's own file decides. */
+static const char *refusal_finding(const struct pp_trial *trial, enum pp_vfio_stage stage, int code)
 {
 	switch (stage) {
 	case PP_VFIO_NODE:
@@ -85,8 +92,9 @@ static const char *refusal_finding(enum pp_vfio_stage stage, int code)
 		return "group-not-viable";
 	case PP_VFIO_CONTAINER:
 	case PP_VFIO_IOMMU:
-		/* -EPERM without interrupt remapping; -EINVAL where firmware wants a 1:1 mapping */
-		return code == -EPERM ? "no-interrupt-remapping" : "reserved-direct";
+		if (has_direct(trial))
+			return "reserved-direct";
+		return code == -EPERM ? "no-interrupt-remapping" : NULL;
 	default:
 		return NULL;
 	}
@@ -106,7 +114,7 @@ static bool open_group(struct pp_trial *trial)
 	int r = pp_vfio_open(trial->device->group, &trial->vfio, &stage, &error);
 	if (r < 0) {
 		pp_trial_not_proven(
-			trial, stages[stage], refusal_finding(stage, r), "%s", error.text);
+			trial, stages[stage], refusal_finding(trial, stage, r), "%s", error.text);
 		return false;
 	}
 	pp_trial_proven(trial, "group-viable", "IOMMU group %d is viable", trial->device->group);
@@ -115,10 +123,23 @@ static bool open_group(struct pp_trial *trial)
 	return true;
 }
 
+/* VFIO resets a device when it is opened and when it is closed, as far as the kernel can. */
+static bool open_hurts(const struct pp_trial *trial)
+{
+	const char *methods = trial->device->reset_methods;
+
+	return trial->options.no_reset_reason && (!methods || *methods);
+}
+
 static bool open_device(struct pp_trial *trial)
 {
 	struct pp_error error = {0};
 
+	if (open_hurts(trial)) {
+		pp_trial_not_proven(trial, "device-open", "known-bad",
+			"not tried, for opening it resets it: %s", trial->options.no_reset_reason);
+		return false;
+	}
 	int r = pp_vfio_device_open(&trial->vfio, trial->device->name, &trial->handle, &error);
 	if (r < 0) {
 		pp_trial_not_proven(
@@ -172,8 +193,9 @@ static void prove_hot_reset(struct pp_trial *trial)
 		if (list[i].group != trial->device->group) {
 			pp_trial_not_proven(trial, "hot-reset", "reset-shared-bus",
 				"a hot reset would take %zu functions along, %s of group %d among "
-				"them",
-				count, pp_address_text(&list[i].address, text), list[i].group);
+				"them%s",
+				count, pp_address_text(&list[i].address, text), list[i].group,
+				trial->handle.reset ? "; it has a reset of its own" : "");
 			return;
 		}
 	pp_trial_proven(trial, "hot-reset",
@@ -188,6 +210,19 @@ static bool config_alive(struct pp_trial *trial)
 	int r = pp_vfio_config_read(&trial->handle, 0, &ids, sizeof(ids));
 	return r == 0 && ids != UINT32_MAX && (ids & 0xffff) == trial->device->vendor &&
 	       ids >> 16 == trial->device->product;
+}
+
+/* The kernel takes the first of its methods that works; for VFIO as for the file `reset`. */
+static const char *reset_kind(struct pp_trial *trial)
+{
+	const char *methods = trial->device->reset_methods;
+	size_t length = methods ? strcspn(methods, " ") : 0;
+	const char *text = "";
+
+	if (length)
+		text = pp_arena_printf(
+			trial->arena, ", by %.*s (of: %s)", (int)length, methods, methods);
+	return text ? text : "";
 }
 
 static void prove_reset(struct pp_trial *trial)
@@ -211,10 +246,7 @@ static void prove_reset(struct pp_trial *trial)
 		pp_trial_not_proven(
 			trial, "reset", "no-reset", "VFIO_DEVICE_RESET: %s", strerror(-r));
 	else
-		pp_trial_proven(trial, "reset", "it was reset (the kernel's methods: %s)",
-			trial->device->reset_methods && *trial->device->reset_methods
-				? trial->device->reset_methods
-				: "not said");
+		pp_trial_proven(trial, "reset", "it was reset%s", reset_kind(trial));
 }
 
 static void prove_config(struct pp_trial *trial, const char *when)
@@ -256,6 +288,9 @@ int pp_device_prove(const struct pp_host *host, const struct pp_device *device,
 	if (device->group < 0)
 		return pp_error_set(error, PP_STATUS_NOT_READY, -ENODEV, "%s is in no IOMMU group",
 			device->name);
+	if (options->memory > MEMORY_MAX || options->address > MEMORY_MAX)
+		return pp_error_set(error, PP_STATUS_USAGE, -ERANGE,
+			"no guest's memory is as large, or lies as high, as that (2^52 bytes)");
 	if (!trial.options.memory)
 		trial.options.memory = 64ull << 20;
 	if (!trial.options.deadline_ms)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The proofs of a device: what all of them share while they are tried, and what they found. */
+/* The proofs of a device: what all of them share while they are tried, and what they found.
+ * pp_device_prove (pcipass.h) is made of these; each adds lines, and none stops the others. */
 #ifndef LIB_VFIO_PROOF_H
 #define LIB_VFIO_PROOF_H
 
@@ -33,6 +34,8 @@ void pp_trial_not_proven(struct pp_trial *trial, const char *id, const char *fin
 
 /* lib/vfio/dma.c */
 void pp_trial_dma(struct pp_trial *trial);
+/* Which failure of the catalogue a refused mapping is; NULL: none that is known. */
+const char *pp_map_finding(const struct pp_trial *trial, int code);
 /* lib/vfio/drive.c: with the micro-guest */
 void pp_trial_drive(struct pp_trial *trial);
 

@@ -1,7 +1,25 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* A device through VFIO, by its group: container, group, device, regions, interrupts, DMA mappings.
  * Every refusal that a guest would meet comes back as the kernel's errno, with what was being done.
- * No globals, no exit, usable without the rest of pcipass. */
+ * No globals, no exit, usable without the rest of pcipass: of that only struct pp_error and struct
+ * pp_address are needed.
+ *
+ *	struct pp_vfio vfio = PP_VFIO_INIT;
+ *	struct pp_vfio_device device = PP_VFIO_DEVICE_INIT;
+ *	enum pp_vfio_stage stage;
+ *
+ *	if (pp_vfio_open(group, &vfio, &stage, &error) == 0 &&
+ *		pp_vfio_map(&vfio, memory, size, address) == 0 &&
+ *		pp_vfio_device_open(&vfio, "0000:01:00.0", &device, &error) == 0)
+ *		...
+ *	pp_vfio_device_close(&device);
+ *	pp_vfio_close(&vfio);
+ *
+ * The device must be with vfio-pci (or a variant of it), the other endpoints of its group with it,
+ *with pci-stub or without driver. Opening and closing reset the device where it has a reset; a
+ *device is closed before its group. Descriptors are close-on-exec; nothing here is for two threads
+ *at once with the same struct. Functions return 0 or -errno. Only the legacy interface
+ *(/dev/vfio/N) is used: Debian's kernels have no other. */
 #ifndef LIB_VFIO_VFIO_H
 #define LIB_VFIO_VFIO_H
 
@@ -39,11 +57,17 @@ enum pp_vfio_stage {
 	PP_VFIO_INFO,
 	PP_VFIO_READY,
 };
-/* *ret_stage is where it stopped, or PP_VFIO_READY. */
+/* *ret_stage is where it stopped, or PP_VFIO_READY: with the errno it tells what is wrong. NODE:
+ * -ENOENT (not on VFIO), -EACCES, -EBUSY (another process has the group). VIABLE: -EPERM. CONTAINER
+ * or IOMMU: -EPERM (no interrupt remapping), -EINVAL (firmware wants memory of the group one to
+ * one).
+ */
 int pp_vfio_open(
 	int group, struct pp_vfio *vfio, enum pp_vfio_stage *ret_stage, struct pp_error *error);
 void pp_vfio_close(struct pp_vfio *vfio);
-/* MEMORY is page aligned; readable and writable by the device at ADDRESS. */
+/* MEMORY, SIZE and ADDRESS are page aligned; the device may read and write it at ADDRESS. All of it
+ * is pinned. -ENOMEM (the limit of locked memory, or memory itself), -EINVAL (ADDRESS is not among
+ * the ranges), -ENOSPC (too many mappings), -EEXIST (mapped already). */
 int pp_vfio_map(struct pp_vfio *vfio, void *memory, uint64_t size, uint64_t address);
 int pp_vfio_unmap(struct pp_vfio *vfio, uint64_t size, uint64_t address);
 
@@ -71,15 +95,21 @@ struct pp_vfio_device {
 	{                                                                                          \
 		.fd = -1                                                                           \
 	}
+/* ADDRESS: "0000:01:00.0"; its facts, regions and interrupts are read at once. */
 int pp_vfio_device_open(struct pp_vfio *vfio, const char *address, struct pp_vfio_device *device,
 	struct pp_error *error);
 void pp_vfio_device_close(struct pp_vfio_device *device);
+/* Configuration space as VFIO shows it; -EIO where less came. */
 int pp_vfio_config_read(struct pp_vfio_device *device, unsigned offset, void *bytes, size_t size);
 int pp_vfio_config_write(
 	struct pp_vfio_device *device, unsigned offset, const void *bytes, size_t size);
-/* Maps the mappable part of a region; *ret_memory is munmap'ed by the caller with *ret_size. */
+/* Maps the mappable part of a region; *ret_memory is munmap'ed by the caller with *ret_size.
+ * -EOPNOTSUPP: it cannot be mapped. Memory decoding must be on (command register) before it is
+ * used.
+ */
 int pp_vfio_region_map(
 	struct pp_vfio_device *device, unsigned region, void **ret_memory, size_t *ret_size);
+/* The function alone; -ENOTTY: it has no reset. Sleeps as long as the kernel's method does. */
 int pp_vfio_reset(struct pp_vfio_device *device);
 /* What a hot reset would take along: addresses with their groups; free() the list. -ENODEV: none.
  */

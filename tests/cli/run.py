@@ -215,6 +215,18 @@ class Moving(Case):
         self.assertEqual(self.driver("0000:00:1a.7"), "ehci-pci")
         self.assertEqual(self.driver("0000:00:1a.0"), "uhci_hcd")
 
+    def test_test(self):
+        before = tree_of(self.root)
+        self.check("nodedev-test", "nodedev-test", "nodedev-test 04:00.0 --dry-run", "nodedev-test 04:00.0",
+            "nodedev-test 00:1a.7 --dry-run", "nodedev-test 00:1a.7 --alone --dry-run",
+            "nodedev-test 00:1a.7 --alone --anyway --dry-run", "nodedev-test nvme0n1 --anyway --dry-run",
+            "nodedev-test 04:00.0 --dry-run --json", "nodedev-test 04:00.0 --memory 0",
+            "nodedev-test 04:00.0 --memory 1Q", "nodedev-test 04:00.0 --memory 1G@",
+            "nodedev-test 04:00.0 --memory 1G@0x1@2", "nodedev-test 04:00.0 --memory 99999999999999999999",
+            "nodedev-test 04:00.0 --memory 1G --domain x", "nodedev-test 04:00.0 --domain nobody",
+            "nodedev-test 00:1c.0 --anyway --dry-run")
+        self.unchanged(before)
+
     def test_json(self):
         self.check("detach-json", "nodedev-detach 04:00.0 --dry-run --json", "nodedev-detach 04:00.0 --json",
             "nodedev-detach 04:00.0 --json", "nodedev-detach nvme0n1 --json", "nodedev-detach nothing --json",
