@@ -36,6 +36,7 @@ struct page {
 	bool ready;
 	const char *host_text;
 	struct pp_unfinished_list *unfinished;
+	struct pp_change_list *changes;
 };
 
 static void page_done(struct page *page)
@@ -45,6 +46,7 @@ static void page_done(struct page *page)
 	free(page->units);
 	pp_findings_free(page->findings);
 	pp_unfinished_free(page->unfinished);
+	pp_change_list_free(page->changes);
 	pp_host_free(page->host);
 	pp_arena_free(page->arena);
 }
@@ -289,6 +291,22 @@ static const struct unit *first_of(const struct page *page, enum section section
 	return NULL;
 }
 
+/* Changes that are on trial, each as "what, 34 s left"; the index of the next one at or after I. */
+static const char *next_trial(const struct page *page, size_t *i)
+{
+	for (; page->changes && *i < page->changes->n_items; (*i)++) {
+		const struct pp_change *change = &page->changes->items[*i];
+		if (change->try_ms < 0)
+			continue;
+		(*i)++;
+		const char *more = strchr(change->text, '\n');
+		return pp_arena_printf(page->arena, "%.*s%s: %lld s left",
+			(int)strcspn(change->text, "\n"), change->text, more ? " ..." : "",
+			(long long)(change->try_ms + 999) / 1000);
+	}
+	return NULL;
+}
+
 /* The next sensible commands; NULL-terminated. */
 static void next_commands(struct page *page, const char *commands[3])
 {
@@ -297,6 +315,9 @@ static void next_commands(struct page *page, const char *commands[3])
 	memset(commands, 0, 3 * sizeof(*commands));
 	if (page->unfinished && page->unfinished->n_items > 0)
 		commands[n++] = "pcipass recover";
+	size_t trial = 0;
+	if (n == 0 && next_trial(page, &trial))
+		commands[n++] = "pcipass keep";
 	if (!page->ready) {
 		commands[n] = "pcipass host-validate";
 		return;
@@ -401,6 +422,7 @@ static void put_json(struct page *page, const char *const *commands)
 {
 	struct cli *cli = page->cli;
 	struct pp_json *next = pp_json_array(), *unfinished = pp_json_array();
+	struct pp_json *trials = pp_json_array();
 	cli_set_bool(cli, "ready", page->ready);
 	cli_set_string(cli, "host", page->host_text);
 	for (int section = 0; section < SECTIONS; section++) {
@@ -423,6 +445,10 @@ static void put_json(struct page *page, const char *const *commands)
 		pp_json_add_string(unfinished, page->unfinished->items[i].text);
 	for (; *commands; commands++)
 		pp_json_add_string(next, *commands);
+	size_t at = 0;
+	for (const char *text; (text = next_trial(page, &at));)
+		pp_json_add_string(trials, text);
+	cli_set(cli, "on_trial", trials);
 	cli_set(cli, "unfinished", unfinished);
 	cli_set(cli, "next", next);
 }
@@ -440,6 +466,10 @@ static void put_page(struct page *page)
 		put_section(page, section);
 	for (size_t i = 0; page->unfinished && i < page->unfinished->n_items; i++)
 		put_labelled(page, i ? "" : "Unfinished", page->unfinished->items[i].text);
+	size_t trial = 0;
+	const char *label = "On trial", *text;
+	for (; (text = next_trial(page, &trial)); label = "")
+		put_labelled(page, label, text);
 	for (size_t i = 0; i < 3 && commands[i]; i++)
 		put_labelled(page, i ? "" : "Next", commands[i]);
 }
@@ -456,6 +486,8 @@ int cli_overview(struct cli *cli)
 	pp_context_notices(cli->context, cli_progress, cli);
 	if (pp_unfinished_list(cli->context, &page.unfinished, NULL) < 0)
 		page.unfinished = NULL;
+	if (pp_changes_list(cli->context, &page.changes, NULL) < 0)
+		page.changes = NULL;
 	int status = cli_read(cli, PP_READ_ALL, &page.host);
 	if (status)
 		return status;

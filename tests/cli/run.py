@@ -259,6 +259,9 @@ class Moving(Case):
     def test_keep(self):
         self.assertEqual(self.json("nodedev-detach", "04:00.0", "--try", "3600")["try_seconds"], 3600)
         self.said(self.ends(self.root_run("nodedev-reattach", "04:00.0"), IN_USE), "on trial for 3600 s more|on trial for 359. s more")
+        self.assertRegex(self.root_run().stdout.decode(),
+            r"(?m)^On trial  0000:04:00.0: nvme -> vfio-pci: \d+ s left$\n^Next +pcipass keep$")
+        self.assertEqual(len(self.json()["on_trial"]), 1)
         self.assertIs(self.json("keep")["changed"], True)
         self.assertEqual(self.ends(self.root_run("keep"), OK).stdout, b"Kept already\n")
         self.ends(self.root_run("nodedev-reattach", "04:00.0", "--try", "3600"), OK)
