@@ -96,7 +96,7 @@ static void terminal_done(struct terminal *terminal)
 	}
 }
 
-/* Signals that would end us with the terminal still raw become events. */
+/* A signal that would end us with the terminal still raw ends us when it is as before. */
 static int terminal_init(struct terminal *terminal, int fd)
 {
 	sigset_t ends;
