@@ -136,7 +136,7 @@ static const struct pp_explain_entry table[] = {
 	{"used in multiple address spaces", "40", "viommu-group",
 		"two devices of one IOMMU group are behind the guest's own IOMMU",
 		"put both behind one pcie-to-pci-bridge, or take the guest's <iommu> away"},
-	{"set caching-mode=on", "41", "viommu-options",
+	{"caching*mode", "41", "viommu-options",
 		"the guest's own IOMMU does not tell of changes",
 		"<driver caching_mode='on'/> in its <iommu>"},
 	{"Interrupt Remapping cannot work with kernel-irqchip=on", "41", "viommu-options",
