@@ -119,7 +119,10 @@ const struct cli_verb cli_verb_define = {
 		   "over, and\n"
 		   "defines the guest without that only with --yes; while libvirt's runs, ours "
 		   "does not "
-		   "start.\n",
+		   "start.\n"
+		   "Which devices it names is remembered (ids, serial number, IOMMU group): start "
+		   "refuses\n"
+		   "when another is at one of these addresses later.\n",
 	.options = define_options,
 	.n_options = PP_COUNT(define_options),
 	.min_words = 0,
