@@ -125,8 +125,8 @@ void pp_check_ids_match_several(struct pp_check_run *run)
 	pp_finding_add(run, PP_WARN, "what takes it at boot takes its like too: %s", others);
 	pp_finding_evidence(run, "%s: %s", file, text);
 	pp_finding_remedy(run,
-		"take the id out of %s, and bind this one alone, by its address: pcipass "
-		"nodedev-detach %s --config",
+		"take the id out of %s, and take this one alone, by its address: pcipass "
+		"nodedev-detach %s",
 		file, run->device->name);
 	pp_finding_can_do(run);
 }
@@ -146,8 +146,9 @@ void pp_check_boot_binding_lost(struct pp_check_run *run)
 	pp_finding_evidence(run, "%s: %s; /sys/bus/pci/devices/%s/driver: %s", file, text,
 		device->name, device->driver);
 	pp_finding_remedy(run,
-		"pcipass nodedev-detach %s --config binds it by its address, early; or: softdep %s "
-		"pre: vfio-pci in /etc/modprobe.d, and update-initramfs -u",
+		"pcipass nodedev-detach %s takes it now, by its address; for the next boot: "
+		"softdep "
+		"%s pre: vfio-pci in /etc/modprobe.d, and update-initramfs -u",
 		device->name, device->driver);
 	pp_finding_can_do(run);
 }

@@ -28,11 +28,12 @@ static const struct pp_explain_entry table[] = {
 	{"Cannot bind to PF with SR-IOV enabled", "48",
 		"virtual-functions-on in-use-virtual-functions",
 		"a device that has virtual functions does not go to vfio-pci",
-		"pcipass nodedev-setvfs DEVICE 0, or give its virtual functions to guests"},
+		"echo 0 > /sys/bus/pci/devices/DEVICE/sriov_numvfs, or give its virtual functions "
+		"to guests"},
 	{"probe*failed with error -16", "48", "virtual-functions-on",
 		"vfio-pci does not take a device that has virtual functions, or its memory is "
 		"taken",
-		"pcipass nodedev-setvfs DEVICE 0"},
+		"echo 0 > /sys/bus/pci/devices/DEVICE/sriov_numvfs"},
 	{"probe*failed with error -22", "2 3 46 47 51 64",
 		"no-iommu group-none vfio-missing denylist vgpu not-endpoint",
 		"vfio-pci did not take the device: there is no IOMMU, or it is a bridge, on the "
@@ -136,8 +137,7 @@ static const struct pp_explain_entry table[] = {
 	{"used in multiple address spaces", "40", "viommu-group",
 		"two devices of one IOMMU group are behind the guest's own IOMMU",
 		"put both behind one pcie-to-pci-bridge, or take the guest's <iommu> away"},
-	{"caching*mode", "41", "viommu-options",
-		"the guest's own IOMMU does not tell of changes",
+	{"caching*mode", "41", "viommu-options", "the guest's own IOMMU does not tell of changes",
 		"<driver caching_mode='on'/> in its <iommu>"},
 	{"Interrupt Remapping cannot work with kernel-irqchip=on", "41", "viommu-options",
 		"the guest's own IOMMU remaps interrupts, which the kernel's IOAPIC does not know",

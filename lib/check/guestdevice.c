@@ -230,16 +230,10 @@ void pp_check_slot_split(struct pp_check_run *run)
 				other->name, device->name, problem);
 			pp_finding_evidence(
 				run, "/sys/bus/pci/devices/%s, %s", device->name, other->name);
-			if (run->guest->libvirt)
-				pp_finding_remedy(run,
-					"all functions of the card, in one slot "
-					"(multifunction='on'): virsh edit %s",
-					run->guest->name);
-			else
-				pp_finding_remedy(run,
-					"pcipass attach-hostdev %s %s gives the whole card, in one "
-					"slot (multifunction='on')",
-					run->guest->name, device->name);
+			pp_finding_remedy(run,
+				"a <hostdev> for each function of the card, all in one slot "
+				"(multifunction='on'): %s %s",
+				edit_of(run), run->guest->name);
 		}
 	}
 }
@@ -339,8 +333,10 @@ void pp_check_unplug_needs_guest(struct pp_check_run *run)
 		"has "
 		"to let go itself");
 	pp_finding_evidence(run, "its state: paused");
-	pp_finding_remedy(
-		run, "%s resume %s", run->guest->libvirt ? "virsh" : "pcipass", run->guest->name);
+	if (run->guest->libvirt)
+		pp_finding_remedy(run, "virsh resume %s", run->guest->name);
+	else
+		pp_finding_remedy(run, "let it run first, or start it without --paused");
 }
 
 void pp_check_no_free_port(struct pp_check_run *run)

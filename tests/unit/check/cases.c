@@ -204,7 +204,7 @@ static const struct test_case cases[] = {
 		NULL, "token", .config = {0x150, 0x0010}, .config_of = NIC},
 	{"virtual-functions-on", PP_FAIL, NIC,
 		P_NIC "/sriov_totalvfs = 4\n" P_NIC "/sriov_numvfs = 1\n",
-		P_NIC "/sriov_totalvfs = 4\n" P_NIC "/sriov_numvfs = 0\n", "nodedev-setvfs",
+		P_NIC "/sriov_totalvfs = 4\n" P_NIC "/sriov_numvfs = 0\n", "sriov_numvfs",
 		.config = {0x150, 0x0010}},
 	{"in-use-virtual-functions", PP_FAIL, NIC,
 		P_NIC "/sriov_totalvfs = 4\n" P_NIC "/sriov_numvfs = 1\n" P_NIC

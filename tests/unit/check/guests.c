@@ -404,7 +404,7 @@ static const struct {
 	{"libvirt-policy", PP_WARN, behind_switch, behind_good_switch, "lacking ACS"},
 	{"card-split", PP_NOTE, half_card, whole_card, "stays on the host"},
 	{"card-split", PP_NOTE, torn_card, whole_card, "another slot"},
-	{"card-split", PP_WARN, half_display, whole_card, "attach-hostdev"},
+	{"card-split", PP_WARN, half_display, whole_card, "multifunction"},
 	{"memory-short", PP_FAIL, too_big, NULL, "MemAvailable"},
 	{"memory-short", PP_FAIL, too_big_for_group, NULL, "memory.max"},
 	{"memory-short", PP_FAIL, too_few_pages, enough_pages, "nr_hugepages"},
@@ -429,7 +429,7 @@ static const struct {
 	{"nvidia-windows", PP_NOTE, nvidia, nvidia_hidden, "Code 43"},
 	{"peer-to-peer", PP_NOTE, iommufd_two, group_two, "iommufd"},
 	{"no-free-port", PP_NOTE, no_port, NULL, "pcie-root-port"},
-	{"unplug-needs-guest", PP_NOTE, paused, running, "resume"},
+	{"unplug-needs-guest", PP_NOTE, paused, running, "--paused"},
 };
 
 static void test_cases(void **state)
