@@ -297,16 +297,18 @@ void pp_check_guest_mappings(struct pp_check_run *run)
 {
 	const struct pp_kernel *kernel = run->host->kernel;
 	const struct pp_guest_facts *guest = run->guest;
+	/* RAM around the holes below 1 MiB, the firmware, one BAR. */
+	unsigned least = guest->mappings ? guest->mappings : 5;
 
-	if (!kernel || kernel->dma_entry_limit < 0 || !guest->mappings || guest->n_hostdevs == 0 ||
-		(int64_t)guest->mappings <= kernel->dma_entry_limit)
+	if (!kernel || kernel->dma_entry_limit < 0 || guest->n_hostdevs == 0 ||
+		(int64_t)least <= kernel->dma_entry_limit)
 		return;
 	pp_finding_add(run, PP_FAIL,
-		"VFIO has to map %u pieces of its memory, and may map %" PRId64, guest->mappings,
-		kernel->dma_entry_limit);
+		"VFIO has to map %s%u pieces of its memory, and may map %" PRId64,
+		guest->mappings ? "" : "at least ", least, kernel->dma_entry_limit);
 	pp_finding_evidence(run,
 		"/sys/module/vfio_iommu_type1/parameters/dma_entry_limit: %" PRId64,
 		kernel->dma_entry_limit);
-	pp_finding_remedy(run, "echo %u > /sys/module/vfio_iommu_type1/parameters/dma_entry_limit",
-		guest->mappings * 2);
+	pp_finding_remedy(
+		run, "echo 65535 > /sys/module/vfio_iommu_type1/parameters/dma_entry_limit");
 }
