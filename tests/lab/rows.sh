@@ -103,9 +103,9 @@ qemu() {
 		<<<"${qemu_says:-quit}" 2>&1
 }
 # The kernel's log since the last mark.
-mark() { echo "mark $((++marks))" >/dev/kmsg; }
+mark() { echo "mark $$-$((++marks))" >/dev/kmsg; }
 marks=0
-log() { dmesg | sed "1,/mark $marks/d"; }
+log() { dmesg | sed "1,/mark $$-$marks\$/d"; }
 log_says() { # SECONDS PATTERN: waits for it; the log
 	lab_wait "$1" eval 'log | grep -Eq "$2"'
 	log
