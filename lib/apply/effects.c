@@ -16,6 +16,7 @@
 #include <sys/wait.h>
 
 #define DEADLINE_MS 30000
+#define LOOK_MS 20
 #define WORD_MS 2000 /* after this long the one who waits hears what for */
 
 /* With /sys of this machine mounted in it, a directory is no longer a machine of its own: the model
@@ -119,13 +120,26 @@ static void child_run(const struct work *work)
 	_exit(0);
 }
 
+/* Without a descriptor to wait on: it has begun to write, and nobody may go on as if it had not. */
+static int child_look(pid_t pid, long long end)
+{
+	for (;;) {
+		pid_t ended = waitpid(pid, NULL, WNOHANG);
+		if (ended == pid || (ended < 0 && errno != EINTR))
+			return 0;
+		if (pp_clock_ms() >= end)
+			return -ETIMEDOUT;
+		poll(NULL, 0, LOOK_MS);
+	}
+}
+
 /* 0 when the child has ended, -ETIMEDOUT when not yet. */
 static int child_wait(pid_t pid, int wait_ms)
 {
 	PP_CLOSE int fd = pidfd_open(pid, 0);
-	if (fd < 0)
-		return -errno;
 	long long end = pp_clock_ms() + wait_ms;
+	if (fd < 0)
+		return child_look(pid, end);
 	for (;;) {
 		long long left = end - pp_clock_ms();
 		struct pollfd poll_fd = {.fd = fd, .events = POLLIN};
@@ -135,7 +149,7 @@ static int child_wait(pid_t pid, int wait_ms)
 		if (r == 0)
 			return -ETIMEDOUT;
 		if (errno != EINTR)
-			return -errno;
+			return child_look(pid, end);
 	}
 	while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
 		;
