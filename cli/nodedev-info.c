@@ -103,7 +103,7 @@ static void base_lines(struct cli *cli, const struct pp_host *host, const struct
 		line(cli, "NUMA node", "%d", device->numa_node);
 	line(cli, "Behind", "%s", device->parent ? device->parent->name : "");
 	line(cli, "Reset", "%s",
-		!device->reset_methods   ? "not said"
+		!device->reset_methods   ? "none that the kernel names"
 		: *device->reset_methods ? device->reset_methods
 					 : "none");
 	if (device->physical_function)
