@@ -37,9 +37,12 @@ int pp_journal_release_on(struct pp_effects *effects, const char *owner,
 	const struct pp_address *addresses, size_t n_addresses, bool *ret_changed,
 	struct pp_error *error);
 
-/* Undoes one journal of the host, which has to be finished. */
+/* Undoes one journal of the host, which has to be finished and to have nothing later standing on it:
+ * that is looked at under the locks of its devices. */
 int pp_journal_undo_on(
 	struct pp_effects *effects, const char *name, bool *ret_changed, struct pp_error *error);
+
+int pp_change_check(struct pp_context *context, const char *name, struct pp_error *error);
 
 /* The devices that an owner has by its journals; the caller frees. */
 int pp_journal_devices(struct pp_context *context, const char *owner,

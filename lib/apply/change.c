@@ -192,6 +192,16 @@ static int check_undo(
 	return 0;
 }
 
+int pp_change_check(struct pp_context *context, const char *name, struct pp_error *error)
+{
+	PP_CLEANUP(pp_journals_freep) struct pp_journals *journals = NULL;
+	int r = pp_journals_load(context, &journals, error);
+	for (size_t i = 0; r >= 0 && i < journals->n_items; i++)
+		if (pp_text_is(journals->items[i].name, name) && journals->items[i].plan)
+			return check_undo(journals, i, name + strspn(name, "0"), error);
+	return r;
+}
+
 static int undo_journal(struct pp_context *context, const char *id,
 	const struct pp_apply_options *options, bool *ret_changed, struct pp_error *error)
 {

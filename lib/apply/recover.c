@@ -182,7 +182,9 @@ static int act(struct recovery *recovery, struct pp_journal *journal, struct pp_
 {
 	struct pp_effects *effects = recovery->effects;
 	enum fate fate = fate_now(recovery, journal);
-	int r = 0;
+	int r = recovery->only ? pp_change_check(effects->context, journal->name, error) : 0;
+	if (r < 0)
+		return r;
 	switch (fate) {
 	case FATE_KEEP:
 	case FATE_LEAVE:
