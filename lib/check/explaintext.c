@@ -17,8 +17,10 @@ static const struct pp_explain_entry table[] = {
 		"there is none",
 		"pcipass host-validate says which of them"},
 	{"host doesn't support passthrough of host PCI devices", "2 3", "no-iommu",
-		"libvirt finds no IOMMU groups: it is off in the firmware or in the kernel",
-		"pcipass host-validate says which of them"},
+		"libvirt finds no IOMMU groups (it is off in the firmware or in the kernel), or "
+		"VFIO "
+		"is not loaded",
+		"pcipass host-validate says which of them; modprobe vfio-pci"},
 	{"VFIO device assignment is currently not supported", "2 3 46", "no-iommu vfio-missing",
 		"libvirt finds no IOMMU groups, or no VFIO",
 		"pcipass host-validate says which of them"},
