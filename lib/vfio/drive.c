@@ -58,7 +58,7 @@ static void compare_register(
 	else if (r < 0)
 		pp_trial_not_proven(
 			trial, "register-read", NULL, "%s: %s", reg->name, strerror(-r));
-	else if (hosts == UINT32_MAX || guests != hosts)
+	else if (hosts == UINT32_MAX || guests != hosts || (reg->never_zero && !hosts))
 		pp_trial_not_proven(trial, "register-read", "config-dead",
 			"%s: the guest read 0x%08x, the host 0x%08x", reg->name, guests, hosts);
 	else

@@ -66,6 +66,14 @@ static int add_slot(struct pp_microguest *guest, void *memory, size_t size, uint
 	return 0;
 }
 
+static void drop_slot(struct pp_microguest *guest, uint64_t address)
+{
+	struct kvm_userspace_memory_region region = {
+		.slot = --guest->n_slots, .guest_phys_addr = address};
+
+	ioctl(guest->vm, KVM_SET_USER_MEMORY_REGION, &region);
+}
+
 static int flat_mode(struct pp_microguest *guest)
 {
 	struct kvm_sregs sregs;
@@ -249,9 +257,9 @@ int pp_microguest_read(struct pp_microguest *guest, void *page, size_t size, uin
 	if (r < 0)
 		return r;
 	r = start_at(guest, AT_READ, AT_BAR + offset);
-	if (r < 0)
-		return r;
-	r = run_with_deadline(guest, PORT_DONE, deadline_ms);
+	if (r == 0)
+		r = run_with_deadline(guest, PORT_DONE, deadline_ms);
+	drop_slot(guest, AT_BAR);
 	if (r < 0)
 		return r;
 	memcpy(&value, guest->memory + AT_VALUE, sizeof(value));

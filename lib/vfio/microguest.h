@@ -31,8 +31,9 @@ struct pp_microguest {
 int pp_microguest_open(struct pp_microguest *guest, struct pp_error *error);
 void pp_microguest_close(struct pp_microguest *guest);
 
-/* Puts a page of a BAR into the guest and lets it read four bytes at OFFSET in it. -EREMOTEIO when
- * the read left the guest instead of going through the mapping. */
+/* Puts a page of a BAR into the guest, lets it read four bytes at OFFSET in it, and takes it out
+ * again. -EREMOTEIO when the read left the guest instead of going through the mapping. After any
+ * failure here or below the guest can only be closed. */
 int pp_microguest_read(struct pp_microguest *guest, void *page, size_t size, uint32_t offset,
 	int deadline_ms, uint32_t *ret_value);
 /* An eventfd that becomes a message-signalled interrupt of the guest. */

@@ -7,10 +7,10 @@ static const struct {
 	uint16_t vendor, product; /* 0: any */
 	struct pp_register reg;
 } table[] = {
-	{0x010802, 0, 0, {"NVMe VS", 0, 0x08}},
-	{0x0c0330, 0, 0, {"xHCI CAPLENGTH and HCIVERSION", 0, 0x00}},
-	{0x0c0320, 0, 0, {"EHCI CAPLENGTH and HCIVERSION", 0, 0x00}},
-	{0x010601, 0, 0, {"AHCI VS", 5, 0x10}},
+	{0x010802, 0, 0, {"NVMe VS", 0, 0x08, true}},
+	{0x0c0330, 0, 0, {"xHCI CAPLENGTH and HCIVERSION", 0, 0x00, true}},
+	{0x0c0320, 0, 0, {"EHCI CAPLENGTH and HCIVERSION", 0, 0x00, true}},
+	{0x010601, 0, 0, {"AHCI VS", 5, 0x10, true}},
 	{0, 0x8086, 0x100e, {"e1000 STATUS", 0, 0x08}},
 	{0, 0x8086, 0x100f, {"e1000 STATUS", 0, 0x08}},
 	{0, 0x8086, 0x10d3, {"e1000e STATUS", 0, 0x08}},
@@ -19,7 +19,7 @@ static const struct {
 	{0, 0x8086, 0x1533, {"igb STATUS", 0, 0x08}},
 	{0, 0x8086, 0x10fb, {"ixgbe STATUS", 0, 0x08}},
 	{0, 0x8086, 0x1528, {"ixgbe STATUS", 0, 0x08}},
-	{0, 0x1234, 0x11e8, {"edu identification", 0, 0x00}},
+	{0, 0x1234, 0x11e8, {"edu identification", 0, 0x00, true}},
 	{0, 0x1b36, 0x0005, {"pci-testdev header", 0, 0x00}},
 };
 

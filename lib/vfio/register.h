@@ -9,6 +9,7 @@ struct pp_register {
 	const char *name; /* "NVMe VS" */
 	unsigned bar;
 	uint32_t offset; /* bytes, in the BAR; four bytes are read */
+	bool never_zero; /* where it is, the device does not answer */
 };
 /* NULL: none is known for this device. */
 const struct pp_register *pp_register_of(const struct pp_device *device);
