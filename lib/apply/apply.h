@@ -37,8 +37,8 @@ int pp_journal_release_on(struct pp_effects *effects, const char *owner,
 	const struct pp_address *addresses, size_t n_addresses, bool *ret_changed,
 	struct pp_error *error);
 
-/* Undoes one journal of the host, which has to be finished and to have nothing later standing on it:
- * that is looked at under the locks of its devices. */
+/* Undoes one journal of the host, which has to be finished and to have nothing later standing on
+ * it: that is looked at under the locks of its devices. */
 int pp_journal_undo_on(
 	struct pp_effects *effects, const char *name, bool *ret_changed, struct pp_error *error);
 

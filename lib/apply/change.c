@@ -169,6 +169,34 @@ static int refuse_guest(
 	return -EBUSY;
 }
 
+/* An interrupted move of the same devices, which `recover` would undo beneath this. */
+static bool in_the_way(const struct pp_journal *journal, const struct pp_journal *other)
+{
+	if (journal == other || !other->plan || other->stale || other->released ||
+		pp_journal_finished(other))
+		return false;
+	for (size_t i = 0; i < journal->plan->n_steps; i++)
+		for (size_t j = 0; j < other->plan->n_steps; j++)
+			if (journal->plan->steps[i].kind == PP_STEP_DRIVER &&
+				pp_text_is(journal->plan->steps[i].subject,
+					other->plan->steps[j].subject) &&
+				!(other->applied && pp_journal_trial_left(other) > 0))
+				return true;
+	return false;
+}
+
+static int refuse_unfinished(
+	const struct pp_journal *other, const char *subject, struct pp_error *error)
+{
+	pp_error_set(error, PP_STATUS_RECOVER, -EBUSY,
+		"change %s: an earlier %s of the same device was interrupted in the middle "
+		"(journal %s)",
+		subject, other->plan->verb, other->name);
+	pp_error_id(error, "unfinished");
+	pp_error_remedy(error, "pcipass recover");
+	return -EBUSY;
+}
+
 /* What came later on the same devices goes first: else it would be undone to a state that nobody
  * had. */
 static int check_undo(
@@ -177,6 +205,9 @@ static int check_undo(
 	const struct pp_journal *journal = &journals->items[at];
 	if (pp_journal_guest(journal))
 		return refuse_guest(journal, id, error);
+	for (size_t i = 0; i < journals->n_items; i++)
+		if (in_the_way(journal, &journals->items[i]))
+			return refuse_unfinished(&journals->items[i], id, error);
 	for (size_t i = at + 1; i < journals->n_items; i++) {
 		const struct pp_journal *later = &journals->items[i];
 		if (!is_change(later) || !same_device(journal, later))

@@ -294,6 +294,39 @@ static void test_changes(void **state)
 	pp_change_list_free(changes_of(machine, 1));
 }
 
+/* A reattach is killed in the middle: what it moves back is not undone beneath it. */
+static void test_undo_beside_an_interrupted_one(void **state)
+{
+	struct machine *machine = *state;
+	struct pp_error error = {0};
+	bool changed = false;
+	for (unsigned at = 1;; at++) {
+		int status;
+		machine_reset(machine);
+		assert_int_equal(
+			machine_apply(machine, plan_detach(machine, "13", NULL, NULL), &error), 1);
+		pid_t pid = fork();
+		if (pid == 0) {
+			struct pp_effects effects;
+			struct pp_plan *plan = plan_reattach(machine, "13");
+			pp_effects_init(&effects, machine->context, NULL, NULL);
+			effects.fault = (struct pp_fault){.kind = PP_FAULT_DIE, .at = at};
+			_exit(pp_apply_on(&effects, plan, &changed, NULL) < 0);
+		}
+		assert_int_equal(waitpid(pid, &status, 0), pid);
+		if (WEXITSTATUS(status) != PP_FAULT_EXIT)
+			break;
+		size_t unfinished = count_unfinished(machine, NULL);
+		int r = undo(machine, "1", &error);
+		assert_true(unfinished == 0 || r == -EBUSY || r == -ENOENT);
+		assert_true(pp_recover(machine->context, NULL, &changed, NULL) >= 0);
+		undo(machine, "1", &error);
+		expect(machine, NVME, "nvme");
+		expect(machine, EHCI, "ehci-pci");
+		assert_int_equal(count_journals(machine), 0);
+	}
+}
+
 static void test_hook(void **state)
 {
 	struct machine *machine = *state;
@@ -386,6 +419,7 @@ int main(void)
 		TEST(test_in_the_way),
 		TEST(test_killed),
 		TEST(test_changes),
+		TEST(test_undo_beside_an_interrupted_one),
 		TEST(test_hook),
 		TEST(test_trial_undone_by_hand),
 		TEST(test_identity),
