@@ -2,6 +2,7 @@
 /* Definitions come and go: define, undefine. */
 #include "cli/guests.h"
 #include "cli/verb.h"
+#include <errno.h>
 #include <string.h>
 
 /* What is understood is found out by making QEMU's arguments of it. */
@@ -19,9 +20,11 @@ static int try_xml(struct cli *cli, const char *file, const char *xml, size_t le
 }
 
 static const char *from_libvirt;
+static bool own_emulator;
 static const struct pp_option define_options[] = {
 	{"from-libvirt", 0, "DOMAIN", "take the definition of a guest of libvirt's over", NULL,
 		&from_libvirt},
+	{"own-emulator", 0, NULL, "run an emulator that is not the system's own", &own_emulator},
 };
 
 /* What cannot be carried over is told, and is for the user to give up. */
@@ -53,6 +56,49 @@ static int take_over(struct cli *cli, char **ret_xml, size_t *ret_length)
 	return PP_STATUS_OK;
 }
 
+static void say_paths(struct cli *cli, const struct pp_guest_paths *paths)
+{
+	struct pp_json *list = pp_json_array();
+
+	for (size_t i = 0; i < paths->n_items; i++) {
+		const struct pp_guest_path *path = &paths->items[i];
+		struct pp_json *object = pp_json_object();
+		PP_FREE char *clean = cli_clean(path->path);
+		cli_say(cli, "on this host: %s %s%s", path->what, clean ? clean : path->path,
+			path->written ? " (written)" : "");
+		pp_json_set_string(object, "what", path->what);
+		pp_json_set_string(object, "path", path->path);
+		pp_json_set_bool(object, "written", path->written);
+		pp_json_add(list, object);
+	}
+	cli_set(cli, "paths", list);
+}
+
+/* Who defines it for another sees what root is going to open for him; a program that others brought
+ * along is run only when that is said. */
+static int look_at_paths(struct cli *cli, const char *file, const char *xml, size_t length)
+{
+	PP_CLEANUP(pp_guest_paths_freep) struct pp_guest_paths *paths = NULL;
+	struct pp_error error = {0};
+
+	if (pp_guest_paths(cli->context, xml, length, file, &paths, &error) < 0)
+		return PP_STATUS_OK; /* what is wrong with it is said by whoever defines it */
+	say_paths(cli, paths);
+	for (size_t i = 0; i < paths->n_items && !own_emulator; i++) {
+		const struct pp_guest_path *path = &paths->items[i];
+		if (!path->fault)
+			continue;
+		pp_error_set(&error, PP_STATUS_FAILED, -EPERM,
+			"its emulator %s is not the system's own: %s", path->path, path->fault);
+		pp_error_id(&error, "own-emulator");
+		pp_error_remedy(&error, "--own-emulator runs it all the same");
+		cli_set_bool(cli, "changed", false);
+		cli_blame(cli, "Failed to define domain from %s", file);
+		return cli_fail(cli, &error);
+	}
+	return PP_STATUS_OK;
+}
+
 static int run_define(struct cli *cli, const char *const *words, size_t n_words)
 {
 	const char *file = from_libvirt ? from_libvirt : words[0];
@@ -64,6 +110,9 @@ static int run_define(struct cli *cli, const char *const *words, size_t n_words)
 	if (!status)
 		status = from_libvirt ? take_over(cli, &xml, &length)
 				      : cli_read_xml(cli, file, &xml, &length);
+	if (status)
+		return status;
+	status = look_at_paths(cli, file, xml, length);
 	if (status)
 		return status;
 	if (cli->dry_run)
@@ -122,7 +171,11 @@ const struct cli_verb cli_verb_define = {
 		   "start.\n"
 		   "Which devices it names is remembered (ids, serial number, IOMMU group): start "
 		   "refuses\n"
-		   "when another is at one of these addresses later.\n",
+		   "when another is at one of these addresses later.\n"
+		   "What the definition makes root open or run on this host is shown. An emulator "
+		   "outside of\n"
+		   "/usr, or one that others than root can change, is refused without "
+		   "--own-emulator.\n",
 	.options = define_options,
 	.n_options = PP_COUNT(define_options),
 	.min_words = 0,

@@ -7,6 +7,7 @@
 
 PP_DEFINE_CLEANUP(struct pp_guest_list *, pp_guest_list_free)
 PP_DEFINE_CLEANUP(char **, pp_strv_free)
+PP_DEFINE_CLEANUP(struct pp_guest_paths *, pp_guest_paths_free)
 
 /* Looks a guest up; an error is said. Returns an exit status. The guest is (*ret_list)->items[0].
  */

@@ -716,6 +716,21 @@ const char *pp_guest_state_text(
 /* XML as libvirt writes it. A definition of the same name is replaced (if its uuid is the same). */
 int pp_guest_define(struct pp_context *context, const char *xml, size_t length, const char *file,
 	char **ret_name, bool *ret_changed, struct pp_error *error);
+/* What a definition makes root open or run on this host, in its own order. */
+struct pp_guest_path {
+	const char *what; /* "emulator", "kernel", "initrd", "rom", or the element: "disk" ... */
+	const char *path;
+	bool written;
+	const char *fault; /* of an emulator: why it is not run unless that is asked for; NULL */
+};
+struct pp_guest_paths {
+	const struct pp_guest_path *items;
+	size_t n_items;
+	struct pp_arena *arena;
+};
+int pp_guest_paths(struct pp_context *context, const char *xml, size_t length, const char *file,
+	struct pp_guest_paths **ret_paths, struct pp_error *error);
+void pp_guest_paths_free(struct pp_guest_paths *paths);
 int pp_guest_undefine(struct pp_context *context, const char *name, struct pp_error *error);
 /* NAME, uuid or id. INACTIVE: the definition of the next start, else the live one of a running
  * guest. */
