@@ -217,7 +217,7 @@ class Moving(Case):
 
     def test_test(self):
         before = tree_of(self.root)
-        self.check("nodedev-test", "nodedev-test", "nodedev-test 04:00.0 --dry-run", "nodedev-test 04:00.0",
+        self.check("nodedev-test", "nodedev-test", "nodedev-test 04:00.0 --dry-run", "nodedev-test --dry-run 04:00.0",
             "nodedev-test 00:1a.7 --dry-run", "nodedev-test 00:1a.7 --alone --dry-run",
             "nodedev-test 00:1a.7 --alone --anyway --dry-run", "nodedev-test nvme0n1 --anyway --dry-run",
             "nodedev-test 04:00.0 --dry-run --json", "nodedev-test 04:00.0 --memory 0",
@@ -605,7 +605,7 @@ class Libvirt(Case):
 
     def test_owners(self):
         commands = ("", "nodedev-list -o ADDRESS,DRIVER,OWNER", "nodedev-list --long", "nodedev-check 04:00.0",
-            "nodedev-detach 04:00.0", "nodedev-reattach 04:00.0", "nodedev-reset 04:00.0", "nodedev-test 04:00.0",
+            "nodedev-detach 04:00.0", "nodedev-reattach 04:00.0", "nodedev-reset 04:00.0", "nodedev-test --dry-run 04:00.0",
             "domcheck win11", "domcheck off", "start win11", "start off", "shutdown win11", "destroy win11",
             "libvirt-hook --status")
         self.matches("libvirt", *[(args, self.root_run(*args)) for args in (c.split() for c in commands)])
