@@ -3,12 +3,14 @@
 #include "base/file.h"
 #include "lib/guest/descriptor.h"
 #include "lib/guest/log.h"
+#include "lib/guest/room.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/pidfd.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 
 static int listen_at(int folder_fd, const char *name, int *ret_fd, struct pp_error *error)
@@ -87,16 +89,45 @@ static int place_files(
 	return 0;
 }
 
+/* QEMU's own folder, fresh: what is in there was nobody else's before. */
+static int make_own(int folder_fd, const struct pp_record_launch *launch, struct pp_error *error)
+{
+	int r = pp_file_remove_tree(folder_fd, PP_RECORD_OWN);
+	if ((r < 0 && r != -ENOENT) || mkdirat(folder_fd, PP_RECORD_OWN, 0700) < 0 ||
+		fchownat(folder_fd, PP_RECORD_OWN, launch->uid, launch->gid, AT_SYMLINK_NOFOLLOW) <
+			0)
+		return pp_error_errno(
+			error, r < 0 && r != -ENOENT ? r : -errno, "cannot make %s", launch->own);
+	return 0;
+}
+
+/* Why it was not started is partly said by the process that was to be QEMU. */
+static int fail_spawn(int folder_fd, int code, struct pp_error *error)
+{
+	PP_FREE char *words = pp_log_last_words(folder_fd, 400);
+
+	if (!words || !error)
+		return code;
+	struct pp_error why = *error;
+	return pp_error_set(error, why.status, code, "%s (%s)", why.text, words);
+}
+
 int pp_engine_spawn(int folder_fd, const struct pp_record_launch *launch, int *ret_pidfd,
 	struct pp_error *error)
 {
 	PP_CLEANUP(placed_done)
 	struct placed placed = {calloc(launch->n_files + 4, sizeof(*placed.fds)), 0};
+	PP_CLEANUP(pp_arena_freep) struct pp_arena *arena = pp_arena_new();
 	PP_CLOSE int engine = -1;
+	struct pp_room room = {0};
 
-	if (!placed.fds)
+	if (!placed.fds || !arena)
 		return pp_error_oom(error);
-	int r = place_own(folder_fd, &placed, error);
+	int r = launch->own ? make_own(folder_fd, launch, error) : 0;
+	if (r >= 0 && launch->own)
+		r = pp_room_plan(launch, arena, &room, error);
+	if (r >= 0)
+		r = place_own(folder_fd, &placed, error);
 	if (r >= 0)
 		r = place_files(launch, &placed, error);
 	if (r >= 0)
@@ -118,6 +149,10 @@ int pp_engine_spawn(int folder_fd, const struct pp_record_launch *launch, int *r
 		.groups = launch->groups,
 		.n_groups = launch->n_groups,
 		.memlock = launch->memlock,
+		.no_new_privs = launch->own,
+		.no_capabilities = launch->own,
+		.before_ids = launch->own ? pp_room_enter : NULL,
+		.before_data = &room,
 		.new_session = true,
 		.in_child = write_engine,
 		.data = &high,
@@ -125,7 +160,7 @@ int pp_engine_spawn(int folder_fd, const struct pp_record_launch *launch, int *r
 	pid_t pid;
 	r = pp_process_spawn(&spawn, &pid, error);
 	if (r < 0)
-		return r;
+		return fail_spawn(folder_fd, r, error);
 	int pidfd = pidfd_open(pid, 0);
 	if (pidfd < 0) {
 		r = -errno;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "lib/guest/launch.h"
 #include "base/parse.h"
+#include "lib/guest/claim.h"
 #include "lib/guest/definition.h"
 #include "lib/guest/descriptor.h"
 #include "lib/guest/engine.h"
@@ -203,6 +204,9 @@ static int build(struct pp_context *context, const char *name, const struct pp_d
 	const struct pp_image *const *images = NULL;
 	char folder[PP_PATH_MAX];
 	int r = pp_path(folder, sizeof(folder), "%s/guests/%s", context->run, name);
+	if (r >= 0 && pp_claim_has_user(context))
+		r = pp_path(
+			folder, sizeof(folder), "%s/guests/%s/" PP_RECORD_OWN, context->run, name);
 	if (r < 0)
 		return pp_error_errno(error, r, "the folder of its run");
 	PP_CLEANUP(pp_qemu_capabilities_freep) struct pp_qemu_capabilities *capabilities = NULL;
@@ -239,6 +243,7 @@ int pp_guest_launch_make(struct pp_context *context, const char *name,
 		.uuid = copy(arena, domain->uuid, &oom),
 		.argv = copy_argv(arena, launch, &oom),
 		.memlock = launch->memlock,
+		.kvm = domain->type == PP_DOMAIN_KVM,
 		.restart_on_panic = launch->on_crash == PP_LIFECYCLE_RESTART,
 		.balloon = launch->balloon,
 		.stats_path = copy(arena, launch->stats_path, &oom),
@@ -252,6 +257,12 @@ int pp_guest_launch_make(struct pp_context *context, const char *name,
 	made.stop_ms = deadline(STOP_MS, STOP_GIB_MS, STOP_DEVICE_MS, domain->memory, n_devices);
 	if (oom)
 		return pp_error_oom(error);
+	if (pp_claim_has_user(context)) {
+		made.own =
+			pp_arena_printf(arena, "%s/guests/%s/" PP_RECORD_OWN, context->run, name);
+		if (!made.own)
+			return pp_error_oom(error);
+	}
 	r = copy_files(arena, launch, &made, error);
 	if (r < 0)
 		return r;

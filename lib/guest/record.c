@@ -105,7 +105,8 @@ int pp_record_clear(int folder_fd)
 	for (size_t i = 0; i < PP_COUNT(names); i++)
 		if (unlinkat(folder_fd, names[i], 0) < 0 && errno != ENOENT)
 			return -errno;
-	return 0;
+	int r = pp_file_remove_tree(folder_fd, PP_RECORD_OWN);
+	return r == -ENOENT ? 0 : r;
 }
 
 void pp_record_free(struct pp_record *record)

@@ -10,6 +10,7 @@
  *   state.json   where in its life the guest is; written by whoever holds the lock
  *   qmp.sock, verbs.sock   QEMU's two monitors: the supervisor's, and one for verbs
  *   qemu.log     what QEMU says, and qemu.log.old (log.h)
+ *   own          QEMU's: the sockets that it makes by itself
  *
  * Files of another version, cut short, or not ours at all are faults that are said, never errors
  * that keep a guest from being taken care of. */
@@ -31,6 +32,7 @@
 #define PP_RECORD_QMP "qmp.sock"
 #define PP_RECORD_VERBS "verbs.sock"
 #define PP_RECORD_LIVE "live.xml"
+#define PP_RECORD_OWN "own"
 
 /* launch.json */
 struct pp_record_launch {
@@ -39,6 +41,9 @@ struct pp_record_launch {
 	int id;
 	const char *const *argv; /* QEMU's, NULL-terminated */
 	uint64_t memlock;        /* as in struct pp_spawn */
+	const char *own; /* the folder in which it may make sockets; NULL: QEMU runs as we do, and
+			    sees what we see */
+	bool kvm;        /* it opens /dev/kvm */
 	bool set_ids;
 	uint32_t uid, gid;
 	const uint32_t *groups;

@@ -130,7 +130,9 @@ static int fill_launch(struct pp_json *json, const struct pp_record_launch *laun
 		pp_json_set_int(json, "id", launch->id) < 0 ||
 		set_strings(json, "argv", launch->argv) < 0 ||
 		pp_json_set_int(json, "memlock", unlimited ? -1 : (int64_t)launch->memlock) < 0 ||
-		set_ids(json, launch) < 0 || set_files(json, launch) < 0 ||
+		pp_json_set_string(json, "own", launch->own) < 0 ||
+		pp_json_set_bool(json, "kvm", launch->kvm) < 0 || set_ids(json, launch) < 0 ||
+		set_files(json, launch) < 0 ||
 		pp_json_set_bool(json, "paused", launch->paused) < 0 ||
 		pp_json_set_bool(json, "restart_on_panic", launch->restart_on_panic) < 0 ||
 		pp_json_set_int(json, "balloon", (int64_t)launch->balloon) < 0 ||
@@ -327,6 +329,8 @@ static void read_launch(struct reader *reader, struct pp_record_launch *launch)
 	launch->argv = read_strings(reader, "argv");
 	int64_t memlock = read_int(reader, "memlock", -1, INT64_MAX);
 	launch->memlock = memlock < 0 ? UINT64_MAX : (uint64_t)memlock;
+	launch->own = read_text(reader, "own");
+	pp_json_get_bool(reader->json, "kvm", &launch->kvm); /* older ones do not say */
 	read_ids(reader, launch);
 	read_files(reader, launch);
 	launch->paused = read_bool(reader, "paused");

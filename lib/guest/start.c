@@ -3,6 +3,7 @@
  * was. */
 #include "base/file.h"
 #include "lib/apply/reason.h"
+#include "lib/guest/claim.h"
 #include "lib/guest/guest.h"
 #include "lib/guest/launch.h"
 #include "lib/guest/prepare.h"
@@ -138,6 +139,7 @@ static int make_launch(struct start *start, struct pp_error *error)
 static int write_record(struct start *start, struct pp_error *error)
 {
 	const struct pp_definition *definition = start->guest->definition;
+	PP_CLOSE int claims_fd = -1;
 
 	int r = pp_record_clear(start->folder_fd);
 	if (r >= 0)
@@ -148,6 +150,9 @@ static int write_record(struct start *start, struct pp_error *error)
 	r = pp_process_self(&start->state.starter);
 	if (r < 0)
 		return pp_error_errno(error, r, "cannot tell who starts it");
+	r = pp_claim_make(start->context, start->guest->name, &start->launch, &claims_fd, error);
+	if (r < 0)
+		return r;
 	r = pp_record_save_launch(start->folder_fd, start->guest->name, &start->launch, error);
 	return r < 0 ? r
 		     : pp_record_save_state(

@@ -116,6 +116,64 @@ static void test_runs_and_is_destroyed(void **state)
 	pp_record_free(record);
 }
 
+/* QEMU as it runs on a host: a user of its own, in a room of its own. */
+static void test_alone(void **state)
+{
+	struct run *run = *state;
+	if (geteuid() != 0)
+		skip();
+	char own[128], display[160], kernel[96];
+	snprintf(own, sizeof(own), "%s/run/pcipass/guests/g/own", run->root);
+	snprintf(display, sizeof(display), "unix:%s/vnc.sock", own);
+	snprintf(kernel, sizeof(kernel), "%s/kernel", run->root);
+	static unsigned char sectors[4096]; /* as much of a kernel as its loader looks at */
+	memcpy(sectors + 0x1fe, "\x55\xaa", 2);
+	memcpy(sectors + 0x202, "HdrS\x00\x02", 6);
+	sectors[0x1f1] = 1;
+	assert_int_equal(pp_file_replace(AT_FDCWD, kernel, sectors, sizeof(sectors), 0600), 0);
+	const char *const argv[] = {QEMU, "-chardev", "pty,id=charserial0", "-serial",
+		"chardev:charserial0", "-kernel", "/proc/self/fd/12", "-vnc", display, "-sandbox",
+		"on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny", NULL};
+	const struct pp_launch_file files[] = {{.use = PP_FILE_COPY, .path = kernel, .fd = 12}};
+	start_with(run, argv,
+		(struct pp_record_launch){.console = "charserial0",
+			.own = own,
+			.set_ids = true,
+			.uid = 2046820354,
+			.gid = 2046820354,
+			.files = files,
+			.ids = (const char *const[]){NULL},
+			.n_files = 1});
+	int runs = pp_supervisor_await(run->status_fd, RUN_MS);
+	struct pp_record *record = run_record(run);
+	if (runs != 1)
+		fail_msg("%s", record->state.text);
+	assert_shown(record, PP_GUEST_RUNNING, "booted");
+	char path[64];
+	PP_FREE char *status = NULL;
+	snprintf(path, sizeof(path), "/proc/%d/status", record->engine.pid);
+	assert_int_equal(pp_file_read(AT_FDCWD, path, 65536, &status, NULL), 0);
+	assert_non_null(strstr(status, "Uid:\t2046820354\t2046820354\t2046820354\t2046820354\n"));
+	assert_non_null(strstr(status, "CapBnd:\t0000000000000000\n"));
+	assert_non_null(strstr(status, "NoNewPrivs:\t1\n"));
+	assert_non_null(strstr(status, "Seccomp:\t2\n"));
+	struct stat found;
+	assert_int_equal(stat(record->state.console, &found), 0);
+	assert_int_equal(found.st_uid, 2046820354);
+	assert_int_equal(stat(display + strlen("unix:"), &found), 0);
+	assert_true(S_ISSOCK(found.st_mode));
+	/* Killed, and found again from outside its room. */
+	kill_supervisor(run);
+	pp_record_free(record);
+	record = tend(run);
+	pid_t other = record->state.supervisor.pid;
+	assert_true(other > 0);
+	kill(other, SIGTERM);
+	struct pp_process engine = record->engine;
+	run_gone(&engine);
+	pp_record_free(record);
+}
+
 static void test_paused(void **state)
 {
 	struct run *run = *state;
@@ -555,6 +613,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		CASE(test_runs_and_is_destroyed),
+		CASE(test_alone),
 		CASE(test_paused),
 		CASE(test_shuts_down_by_itself),
 		CASE(test_panics),
