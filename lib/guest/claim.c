@@ -12,7 +12,7 @@ PP_DEFINE_CLEANUP(DIR *, closedir)
 
 /* One bit a user. */
 struct users {
-	unsigned char taken[PP_CLAIM_USERS / 8];
+	unsigned char taken[PP_CLAIM_USERS / 8 + 1];
 };
 
 static void take(struct users *users, uint64_t uid)

@@ -9,7 +9,7 @@
 /* Users of QEMU, and their groups of the same number: 0x7a000000 and up. SECURITY.md says why
  * there. */
 #define PP_CLAIM_FIRST_USER 0x7a000000u
-#define PP_CLAIM_USERS 0x10000u
+#define PP_CLAIM_USERS 0xffffu /* the one behind the last is who QEMU is asked as */
 
 /* Whether QEMU gets a user of its own: on this machine, when we are root; else it runs as we do. */
 bool pp_claim_has_user(const struct pp_context *context);
