@@ -162,7 +162,7 @@ static int run(struct cli *cli, const char *const *words, size_t n_words)
 	int status = cli_open(cli);
 	if (status)
 		return status;
-	if ((undo || all) && !cli->dry_run && pp_context_is_live(cli->context) && geteuid() != 0)
+	if ((undo || all) && cli_lacks_root(cli))
 		return cli_refuse(cli, PP_STATUS_FAILED,
 			"changes --%s changes this machine, which only root may do: sudo pcipass "
 			"changes ...",

@@ -6,6 +6,11 @@
 
 /* ---- one run --------------------------------------------------------------------------------- */
 
+bool cli_lacks_root(const struct cli *cli)
+{
+	return !cli->dry_run && pp_context_is_live(cli->context) && geteuid() != 0;
+}
+
 /* The process that should have undone it was killed: whoever comes next does. True: it was tried.
  */
 static bool end_trials(struct cli *cli, const struct pp_unfinished_list *list)
@@ -15,7 +20,7 @@ static bool end_trials(struct cli *cli, const struct pp_unfinished_list *list)
 	bool changed = false, over = false;
 	for (size_t i = 0; i < list->n_items; i++)
 		over |= list->items[i].trial;
-	if (!over || cli->dry_run || (pp_context_is_live(cli->context) && geteuid() != 0))
+	if (!over || cli->dry_run || cli_lacks_root(cli))
 		return false;
 	if (pp_trials_end(cli->context, &options, &changed, &error) < 0)
 		cli_fail(cli, &error);
@@ -45,7 +50,7 @@ static void say_unfinished(struct cli *cli)
 int cli_need_root(struct cli *cli)
 {
 	struct pp_error error = {0};
-	if (cli->dry_run || !pp_context_is_live(cli->context) || geteuid() == 0)
+	if (!cli_lacks_root(cli))
 		return PP_STATUS_OK;
 	pp_error_set(&error, PP_STATUS_FAILED, EPERM,
 		"%s changes this machine, which only root may do", cli->verb->name);

@@ -22,6 +22,8 @@ struct cli {
 /* Opens the machine once, and says what is unfinished. A verb that is going to write wants root on
  * the live one. cli_read and cli_guest do it themselves. Returns an exit status. */
 int cli_open(struct cli *cli);
+/* This run is to change the live machine, and is not root's. */
+bool cli_lacks_root(const struct cli *cli);
 /* Refuses, with a message, to change the live machine without root. Returns an exit status. */
 int cli_need_root(struct cli *cli);
 void cli_done(struct cli *cli);

@@ -145,8 +145,7 @@ static int run(struct cli *cli, const char *const *words, size_t n_words)
 	int status = cli_open(cli);
 	if (status)
 		return status;
-	if ((enable || disable) && !cli->dry_run && pp_context_is_live(cli->context) &&
-		geteuid() != 0)
+	if ((enable || disable) && cli_lacks_root(cli))
 		return cli_refuse(cli, PP_STATUS_FAILED,
 			"libvirt-hook changes this machine, which only root may do: sudo pcipass "
 			"libvirt-hook ...");
