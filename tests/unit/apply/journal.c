@@ -7,21 +7,6 @@
 
 #define JOURNAL "/run/pcipass/journal/000001"
 
-static int setup(void **state)
-{
-	struct machine *machine = calloc(1, sizeof(*machine));
-	machine_open(machine);
-	*state = machine;
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	machine_close(*state);
-	free(*state);
-	return 0;
-}
-
 static int recover(struct machine *machine, struct pp_error *error)
 {
 	bool changed = false;
@@ -349,7 +334,7 @@ static void test_no_folder(void **state)
 	free(first);
 }
 
-#define TEST(function) cmocka_unit_test_setup_teardown(function, setup, teardown)
+#define TEST(function) cmocka_unit_test_setup_teardown(function, machine_setup, machine_teardown)
 
 int main(void)
 {

@@ -290,4 +290,20 @@ static inline size_t count_unfinished(struct machine *machine, const struct pp_g
 	return n;
 }
 
+/* For cmocka: a machine of its own for each test. */
+static inline int machine_setup(void **state)
+{
+	struct machine *machine = calloc(1, sizeof(*machine));
+	machine_open(machine);
+	*state = machine;
+	return 0;
+}
+
+static inline int machine_teardown(void **state)
+{
+	machine_close(*state);
+	free(*state);
+	return 0;
+}
+
 #endif

@@ -11,17 +11,9 @@
 
 static int setup(void **state)
 {
-	struct machine *machine = calloc(1, sizeof(*machine));
-	machine_open(machine);
+	machine_setup(state);
+	struct machine *machine = *state;
 	assert_int_equal(pp_model_load(machine->context, "vfio-pci"), 0);
-	*state = machine;
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	machine_close(*state);
-	free(*state);
 	return 0;
 }
 
@@ -231,7 +223,7 @@ static void test_text_machine(void **state)
 	unlink(path);
 }
 
-#define TEST(function) cmocka_unit_test_setup_teardown(function, setup, teardown)
+#define TEST(function) cmocka_unit_test_setup_teardown(function, setup, machine_teardown)
 
 int main(void)
 {

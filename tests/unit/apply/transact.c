@@ -17,21 +17,6 @@ struct told {
 	void (*action)(struct machine *machine);
 };
 
-static int setup(void **state)
-{
-	struct machine *machine = calloc(1, sizeof(*machine));
-	machine_open(machine);
-	*state = machine;
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	machine_close(*state);
-	free(*state);
-	return 0;
-}
-
 static void hear(enum pp_event_kind kind, const char *text, void *data)
 {
 	static const char *const words[] = {"step", "done", "wait", "undo", "note"};
@@ -684,7 +669,7 @@ static void test_reset(void **state)
 	expect_word(error.text, "qemu-system-x86 (pid 4242)");
 }
 
-#define TEST(function) cmocka_unit_test_setup_teardown(function, setup, teardown)
+#define TEST(function) cmocka_unit_test_setup_teardown(function, machine_setup, machine_teardown)
 
 int main(void)
 {

@@ -9,21 +9,6 @@
 
 #define GUEST "guest:win11"
 
-static int setup(void **state)
-{
-	struct machine *machine = calloc(1, sizeof(*machine));
-	machine_open(machine);
-	*state = machine;
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	machine_close(*state);
-	free(*state);
-	return 0;
-}
-
 static void expect(struct machine *machine, int device, const char *driver)
 {
 	struct pp_driver_state now;
@@ -406,7 +391,7 @@ static void test_exchanged(void **state)
 	assert_int_equal(count_journals(machine), 0);
 }
 
-#define TEST(function) cmocka_unit_test_setup_teardown(function, setup, teardown)
+#define TEST(function) cmocka_unit_test_setup_teardown(function, machine_setup, machine_teardown)
 
 int main(void)
 {

@@ -11,17 +11,6 @@ static const char *const names[] = {
 
 static char folder[64];
 
-static char *load(const char *name, size_t *ret_length)
-{
-	char path[PP_PATH_MAX];
-	char *text;
-	const char *source = getenv("PCIPASS_SOURCE");
-	pp_path(path, sizeof(path), "%s/tests/hosts/%s.host", source ? source : ".", name);
-	if (pp_file_read(AT_FDCWD, path, 64 << 20, &text, ret_length) < 0)
-		fail_msg("cannot read %s", path);
-	return text;
-}
-
 static void dump(struct pp_context *context, bool anonymize, char **ret_text)
 {
 	struct pp_error error = {0};
@@ -73,7 +62,7 @@ static void texts(void **state)
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
 		struct machine machine;
 		size_t length;
-		char *text = load(names[i], &length), *dumped;
+		char *text = machine_text(names[i], &length), *dumped;
 		machine_open_n(&machine, text, length, 0);
 		char *before = facts(&machine.context);
 		dump(&machine.context, false, &dumped);
@@ -129,7 +118,7 @@ static void folders(void **state)
 		struct pp_tree *tree;
 		struct pp_error error = {0};
 		size_t length;
-		char *text = load(names[i], &length), *dumped;
+		char *text = machine_text(names[i], &length), *dumped;
 		assert_int_equal(pp_tree_parse(names[i], text, length, &tree, &error), 0);
 		snprintf(folder, sizeof(folder), "/tmp/pcipass-dump-XXXXXX");
 		assert_non_null(mkdtemp(folder));

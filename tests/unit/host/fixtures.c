@@ -9,21 +9,10 @@ static const char *const names[] = {
 	"desktop", "laptop", "server", "lab-intel", "lab-amd", "lab-no-iommu"};
 #define N_NAMES (sizeof(names) / sizeof(names[0]))
 
-static char *load(const char *name, size_t *ret_length)
-{
-	char path[PP_PATH_MAX];
-	char *text;
-	const char *source = getenv("PCIPASS_SOURCE");
-	pp_path(path, sizeof(path), "%s/tests/hosts/%s.host", source ? source : ".", name);
-	if (pp_file_read(AT_FDCWD, path, 64 << 20, &text, ret_length) < 0)
-		fail_msg("cannot read %s", path);
-	return text;
-}
-
 static void open_machine(struct machine *machine, const char *name)
 {
 	size_t length;
-	char *text = load(name, &length);
+	char *text = machine_text(name, &length);
 	machine_open_n(machine, text, length, PP_READ_ALL);
 	free(text);
 }
@@ -193,7 +182,7 @@ static void cut_short(void **state)
 {
 	for (size_t i = 0; i < N_NAMES; i++) {
 		size_t length, lines = 0;
-		char *text = load(names[i], &length);
+		char *text = machine_text(names[i], &length);
 		size_t step = length > 60000 ? 5 : 1;
 		for (const char *at = text; (at = strchr(at, '\n')); at++)
 			if (lines++ % step == 0)
@@ -211,7 +200,7 @@ static void each_line_changed(void **state)
 		" = 0x 0x 0x\\n 0x\\n00000000-ffffffff : BOOTFB\\n\n"};
 	for (size_t i = 0; i < N_NAMES; i++) {
 		size_t length, n = 0;
-		char *text = load(names[i], &length);
+		char *text = machine_text(names[i], &length);
 		char *changed = malloc(length + 256);
 		size_t step = length > 60000 ? 3 : 1;
 		for (char *line = text, *next; line < text + length; line = next, n++) {
@@ -238,7 +227,7 @@ static void random_bytes(void **state)
 	uint32_t seed = 3;
 	for (size_t i = 0; i < 3; i++) {
 		size_t length;
-		char *text = load(names[i], &length);
+		char *text = machine_text(names[i], &length);
 		char *changed = malloc(length);
 		for (int n = 0; n < 150; n++) {
 			memcpy(changed, text, length);

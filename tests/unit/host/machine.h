@@ -13,6 +13,7 @@
 #include <cmocka.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* A machine that was read. */
@@ -20,6 +21,18 @@ struct machine {
 	struct pp_context context;
 	struct pp_host *host;
 };
+
+/* The text of tests/hosts/NAME.host; free. */
+static inline char *machine_text(const char *name, size_t *ret_length)
+{
+	char path[PP_PATH_MAX];
+	char *text;
+	const char *source = getenv("PCIPASS_SOURCE");
+	pp_path(path, sizeof(path), "%s/tests/hosts/%s.host", source ? source : ".", name);
+	if (pp_file_read(AT_FDCWD, path, 64 << 20, &text, ret_length) < 0)
+		fail_msg("cannot read %s", path);
+	return text;
+}
 
 static inline void machine_open_n(
 	struct machine *machine, const char *text, size_t length, unsigned depth)
