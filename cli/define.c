@@ -132,9 +132,20 @@ static int run_define(struct cli *cli, const char *const *words, size_t n_words)
 	return PP_STATUS_OK;
 }
 
+static bool remove_nvram, keep_nvram;
+static const struct pp_option undefine_options[] = {
+	{"nvram", 0, NULL, "remove the variables of its UEFI too", &remove_nvram},
+	{"keep-nvram", 0, NULL, "leave the variables of its UEFI where they are", &keep_nvram},
+};
+
 static int run_undefine(struct cli *cli, const char *const *words, size_t n_words)
 {
 	PP_CLEANUP(pp_guest_list_freep) struct pp_guest_list *list = NULL;
+	enum pp_nvram nvram = remove_nvram ? PP_NVRAM_REMOVE
+			      : keep_nvram ? PP_NVRAM_KEEP
+					   : PP_NVRAM_ASK;
+	if (remove_nvram && keep_nvram)
+		return cli_usage(cli, "--nvram and --keep-nvram cannot be used together");
 	int status = cli_guest(cli, words[0], &list);
 	if (status)
 		return status;
@@ -144,7 +155,7 @@ static int run_undefine(struct cli *cli, const char *const *words, size_t n_word
 		return PP_STATUS_OK;
 	}
 	struct pp_error error = {0};
-	if (pp_guest_undefine(cli->context, words[0], &error) < 0) {
+	if (pp_guest_undefine(cli->context, words[0], nvram, &error) < 0) {
 		cli_blame(cli, "Failed to undefine domain '%s'", words[0]);
 		return cli_fail(cli, &error);
 	}
@@ -192,8 +203,13 @@ const struct cli_verb cli_verb_undefine = {
 	.summary = "remove a guest's definition",
 	.example = "  # pcipass undefine win11\n"
 		   "  Domain 'win11' has been undefined\n",
-	.usage = "DOMAIN",
-	.details = "Its disks stay. A guest that runs goes on running.\n",
+	.usage = "DOMAIN [--nvram | --keep-nvram]",
+	.details =
+		"Its disks stay. A guest that runs goes on running. Where its UEFI has variables, "
+		"one of\n"
+		"the options is needed, as with virsh.\n",
+	.options = undefine_options,
+	.n_options = PP_COUNT(undefine_options),
 	CLI_ONE_GUEST,
 	.writes = true,
 	.run = run_undefine,

@@ -718,7 +718,8 @@ int pp_guest_define(struct pp_context *context, const char *xml, size_t length, 
 	char **ret_name, bool *ret_changed, struct pp_error *error);
 /* What a definition makes root open or run on this host, in its own order. */
 struct pp_guest_path {
-	const char *what; /* "emulator", "kernel", "initrd", "rom", or the element: "disk" ... */
+	const char *what; /* "emulator", "kernel", "initrd", "loader", "nvram",
+			     "rom", or the element: "disk" ... */
 	const char *path;
 	bool written;
 	const char *fault; /* of an emulator: why it is not run unless that is asked for; NULL */
@@ -731,7 +732,10 @@ struct pp_guest_paths {
 int pp_guest_paths(struct pp_context *context, const char *xml, size_t length, const char *file,
 	struct pp_guest_paths **ret_paths, struct pp_error *error);
 void pp_guest_paths_free(struct pp_guest_paths *paths);
-int pp_guest_undefine(struct pp_context *context, const char *name, struct pp_error *error);
+/* NVRAM: what becomes of the variables of its UEFI; with ASK, -EEXIST where it has any. */
+enum pp_nvram { PP_NVRAM_ASK, PP_NVRAM_KEEP, PP_NVRAM_REMOVE };
+int pp_guest_undefine(
+	struct pp_context *context, const char *name, enum pp_nvram nvram, struct pp_error *error);
 /* NAME, uuid or id. INACTIVE: the definition of the next start, else the live one of a running
  * guest. */
 int pp_guest_xml(struct pp_context *context, const char *name, bool inactive, char **ret_xml,

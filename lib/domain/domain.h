@@ -275,13 +275,18 @@ struct pp_domain_os {
 	unsigned n_boot;
 	enum pp_tristate boot_menu;
 	unsigned boot_menu_timeout;
-	bool efi; /* firmware='efi' or a pflash loader */
-	const char *loader, *nvram, *nvram_template;
-	enum pp_tristate loader_readonly, loader_secure;
-	bool loader_pflash;
-	enum pp_tristate bios_serial; /* <bios useserial=> */
-	int reboot_timeout;           /* ms, -1 not said */
-	const char *smbios;           /* "host", "sysinfo", "emulate"; NULL */
+	bool efi;           /* firmware='efi', or a loader in flash */
+	const char *loader; /* NULL: the machine's BIOS, or with efi what the host offers */
+	int loader_line;
+	const char *loader_format; /* "raw", "qcow2"; NULL not said */
+	enum pp_tristate loader_secure, loader_stateless;
+	const char *nvram; /* its variables; NULL: pcipass keeps them */
+	const char *nvram_template, *nvram_format;
+	enum pp_tristate secure_boot, enrolled_keys; /* what its firmware must, and must not, have
+						      */
+	enum pp_tristate bios_serial;                /* <bios useserial=> */
+	int reboot_timeout;                          /* ms, -1 not said */
+	const char *smbios;                          /* "host", "sysinfo", "emulate"; NULL */
 };
 
 struct pp_hyperv {

@@ -50,6 +50,8 @@ void pp_parsing_pci(struct pp_parsing *parsing, const struct pp_element *element
 void pp_parsing_devices(struct pp_parsing *parsing, const struct pp_element *devices);
 /* parse_machine.c: os, features, cpu, clock */
 void pp_parsing_os(struct pp_parsing *parsing, const struct pp_element *os);
+void pp_parsing_firmware(
+	struct pp_parsing *parsing, const struct pp_element *os); /* parse_firmware.c */
 void pp_parsing_features(struct pp_parsing *parsing, const struct pp_element *features);
 void pp_parsing_cpu(struct pp_parsing *parsing, const struct pp_element *cpu);
 void pp_parsing_clock(struct pp_parsing *parsing, const struct pp_element *clock);

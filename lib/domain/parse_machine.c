@@ -77,6 +77,7 @@ void pp_parsing_os(struct pp_parsing *parsing, const struct pp_element *element)
 	os->reboot_timeout = pp_parsing_int(parsing, bios, "rebootTimeout", 65535);
 	parse_machine_type(parsing, pp_element_child(element, "type"));
 	parse_boot_order(parsing, element);
+	pp_parsing_firmware(parsing, element);
 }
 
 static enum pp_tristate child_state(const struct pp_element *element, const char *name)

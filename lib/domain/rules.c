@@ -39,15 +39,24 @@ const struct pp_rule pp_grammar_rules[] = {
 	{"empty", "", ""},
 
 	/* ---- os ---- */
-	{"os", "firmware=bios",
+	{"os", "firmware=bios|efi",
 		"type+:os.type boot*:os.boot kernel:path initrd:path cmdline:path bootmenu bios "
-		"smbios"},
+		"smbios firmware:os.firmware loader nvram"},
 	{"os.type", "arch=x86_64 machine", "#text"},
 	{"os.boot", "dev!=hd|cdrom|network|fd", ""},
 	{"path", "", "#text"},
 	{"bootmenu", "enable!" YES_NO " timeout", ""},
 	{"bios", "useserial" YES_NO " rebootTimeout", ""},
 	{"smbios", "mode!=emulate", ""},
+	{"os.firmware", "", "feature*:os.feature"},
+	{"os.feature", "name!=secure-boot|enrolled-keys enabled!" YES_NO, ""},
+	{"loader",
+		"type=rom|pflash readonly" YES_NO " secure" YES_NO " stateless" YES_NO
+		" format=raw|qcow2",
+		"#text"},
+	{"nvram", "type=file template templateFormat=raw|qcow2 format=raw|qcow2",
+		"#text source:nvram.source"},
+	{"nvram.source", "file!", ""},
 
 	/* ---- features, cpu, clock ---- */
 	{"features", "",

@@ -103,6 +103,26 @@ static int validate_bios(const struct validation *v)
 	return fail(v, domain->os.line, "<bios useserial='yes'> needs a <serial>");
 }
 
+static int validate_firmware(const struct validation *v)
+{
+	const struct pp_domain_os *os = &v->domain->os;
+	int line = os->loader_line ? os->loader_line : os->line;
+
+	if (!os->efi)
+		return 0;
+	if (!v->domain->features.acpi)
+		return fail(v, line, "UEFI needs <features><acpi/></features>");
+	if (os->bios_serial == PP_ON)
+		return fail(v, os->line, "<bios useserial='yes'> is for guests without UEFI");
+	if (os->loader_secure != PP_ON)
+		return 0;
+	if (!os->q35)
+		return fail(v, line, "<loader secure='yes'> needs a q35 guest");
+	if (v->domain->features.smm == PP_OFF)
+		return fail(v, line, "<loader secure='yes'> needs <smm state='on'/>");
+	return 0;
+}
+
 static int validate_boot(const struct validation *v)
 {
 	const struct pp_domain *domain = v->domain;
@@ -280,6 +300,8 @@ int pp_domain_validate(const struct pp_domain *domain, const char *file, struct 
 		r = validate_clock(&v);
 	if (r == 0)
 		r = validate_bios(&v);
+	if (r == 0)
+		r = validate_firmware(&v);
 	if (r == 0)
 		r = validate_boot(&v);
 	for (size_t i = 0; r == 0 && i < domain->n_devices; i++) {

@@ -6,6 +6,7 @@
 #include "lib/guest/descriptor.h"
 #include "lib/guest/engine.h"
 #include "lib/guest/guest.h"
+#include "lib/guest/nvram.h"
 #include "lib/guest/prepare.h"
 #include <errno.h>
 #include <netinet/in.h>
@@ -168,6 +169,19 @@ static int read_images(const struct pp_domain *domain, struct pp_arena *arena,
 	return 0;
 }
 
+/* What the host offers for UEFI, where the guest has that. */
+static int read_firmware(struct pp_context *context, const char *name,
+	const struct pp_domain *domain, struct pp_arena *arena, struct pp_firmwares *ret_firmwares,
+	const char **ret_nvram, struct pp_error *error)
+{
+	if (!domain->os.efi)
+		return 0;
+	*ret_nvram = pp_nvram_path(context, name, arena);
+	if (!*ret_nvram)
+		return pp_error_oom(error);
+	return pp_firmwares_read(context->tree, arena, ret_firmwares, error);
+}
+
 static int copy_files(struct pp_arena *arena, const struct pp_launch *launch,
 	struct pp_record_launch *made, struct pp_error *error)
 {
@@ -202,6 +216,8 @@ static int build(struct pp_context *context, const char *name, const struct pp_d
 	struct pp_launch **ret_launch, struct pp_error *error)
 {
 	const struct pp_image *const *images = NULL;
+	struct pp_firmwares firmwares = {0};
+	const char *nvram = NULL;
 	char folder[PP_PATH_MAX];
 	int r = pp_path(folder, sizeof(folder), "%s/guests/%s", context->run, name);
 	if (r >= 0 && pp_claim_has_user(context))
@@ -216,10 +232,15 @@ static int build(struct pp_context *context, const char *name, const struct pp_d
 	r = read_images(domain, arena, &images, error);
 	if (r < 0)
 		return r;
+	r = read_firmware(context, name, domain, arena, &firmwares, &nvram, error);
+	if (r < 0)
+		return r;
 	struct pp_launch_options options = {.folder = folder,
 		.qmp_fd = PP_ENGINE_QMP_FD,
 		.first_fd = PP_ENGINE_FILES_FD,
 		.images = images,
+		.firmwares = &firmwares,
+		.nvram = nvram,
 		.now = time(NULL),
 		.spice_port = find_spice_port(domain)};
 	r = check_vendor(context, domain, file, error);
@@ -237,6 +258,8 @@ int pp_guest_launch_make(struct pp_context *context, const char *name,
 	size_t n_devices = 0;
 
 	int r = build(context, name, domain, host, file, arena, &launch, error);
+	if (r >= 0)
+		r = pp_nvram_make(context, &launch->flash, error);
 	if (r < 0)
 		return r;
 	struct pp_record_launch made = {
@@ -293,16 +316,25 @@ static int argv_of(struct pp_context *context, const struct pp_domain *domain, c
 {
 	char folder[PP_PATH_MAX];
 	struct pp_host *host = NULL;
+	struct pp_firmwares firmwares = {0};
+	const char *nvram = NULL;
+	PP_CLEANUP(pp_arena_freep) struct pp_arena *arena = pp_arena_new();
 	PP_CLEANUP(pp_qemu_capabilities_freep) struct pp_qemu_capabilities *capabilities = NULL;
 	PP_CLEANUP(pp_launch_freep) struct pp_launch *launch = NULL;
 
+	if (!arena)
+		return pp_error_oom(error);
 	int r = pp_path(folder, sizeof(folder), "%s/guests/%s", context->run, domain->name);
 	if (r < 0)
 		return pp_error_errno(error, r, "the folder of its run");
 	r = pp_qemu_capabilities_load(context, domain->emulator, &capabilities, error);
 	if (r < 0)
 		return r;
-	struct pp_launch_options options = {.folder = folder, .now = time(NULL)};
+	r = read_firmware(context, domain->name, domain, arena, &firmwares, &nvram, error);
+	if (r < 0)
+		return r;
+	struct pp_launch_options options = {
+		.folder = folder, .now = time(NULL), .firmwares = &firmwares, .nvram = nvram};
 	/* Which devices are PCI Express decides where they go; without a host all are taken for
 	 * that. */
 	if (pp_domain_next_hostdev(domain, NULL) &&

@@ -2,6 +2,7 @@
 /* What is shown of guests: lists, one guest's facts, its XML; and that definitions come and go. */
 #include "base/parse.h"
 #include "lib/guest/guest.h"
+#include "lib/guest/nvram.h"
 #include "lib/guest/remember.h"
 #include "lib/guest/tend.h"
 #include <errno.h>
@@ -279,7 +280,18 @@ int pp_guest_define(struct pp_context *context, const char *xml, size_t length, 
 	return 0;
 }
 
-int pp_guest_undefine(struct pp_context *context, const char *name, struct pp_error *error)
+static int refuse_nvram(const struct pp_guest *guest, const char *nvram, struct pp_error *error)
+{
+	pp_error_set(error, PP_STATUS_FAILED, -EEXIST,
+		"guest %s: its UEFI has variables in %s: what is to become of them?", guest->name,
+		nvram);
+	pp_error_id(error, "nvram-left");
+	pp_error_remedy(error, "--keep-nvram leaves the file, --nvram removes it");
+	return -EEXIST;
+}
+
+int pp_guest_undefine(
+	struct pp_context *context, const char *name, enum pp_nvram nvram, struct pp_error *error)
 {
 	PP_CLEANUP(pp_guest_freep) struct pp_guest *guest = NULL;
 
@@ -290,9 +302,22 @@ int pp_guest_undefine(struct pp_context *context, const char *name, struct pp_er
 		return r;
 	if (!guest->definition)
 		return 0;
+	const char *variables = pp_nvram_find(context, guest);
+	if (variables && nvram == PP_NVRAM_ASK)
+		return refuse_nvram(guest, variables, error);
+	if (variables && nvram == PP_NVRAM_REMOVE && pp_guest_is_active(guest))
+		return pp_error_set(error, PP_STATUS_IN_USE, -EBUSY,
+			"guest %s: it runs, and writes its variables to %s", guest->name,
+			variables);
 	r = pp_definition_remove(context, guest->name, error);
 	if (r >= 0)
 		r = pp_guest_forget(context, guest->name, error);
+	if (r >= 0 && variables && nvram == PP_NVRAM_REMOVE && unlink(variables) < 0 &&
+		errno != ENOENT)
+		r = pp_error_errno(error, -errno,
+			"guest %s: its definition is gone, but %s cannot "
+			"be removed",
+			guest->name, variables);
 	if (r >= 0 && pp_guest_is_active(guest))
 		pp_context_note(context, "guest %s: it runs on, and is gone when it has ended",
 			guest->name);

@@ -114,6 +114,9 @@ static int fill(const struct pp_domain *domain, bool live, struct list *list)
 		judge_emulator(list, emulator);
 	add(list, "kernel", domain->os.kernel, false);
 	add(list, "initrd", domain->os.initrd, false);
+	add(list, "loader", domain->os.loader, false);
+	add(list, "nvram", domain->os.nvram, true);
+	add(list, "nvram template", domain->os.nvram_template, false);
 	for (size_t i = 0; i < domain->n_devices; i++)
 		add_device(list, &domain->devices[i]);
 	list->paths->items = list->items;

@@ -23,6 +23,7 @@ struct pp_arguments {
 	unsigned n_nodes;         /* block nodes so far */
 	struct pp_launch_file *files;
 	size_t n_files, files_size;
+	struct pp_flash flash; /* with UEFI */
 	int failed;
 };
 
@@ -51,9 +52,10 @@ void pp_arguments_json(struct pp_arguments *arguments, const char *option, struc
  * descriptor. NULL stays NULL. */
 const char *pp_arguments_file(
 	struct pp_arguments *arguments, enum pp_file_use use, const char *path);
-/* As pp_arguments_file, for an image of DISK. */
+/* As pp_arguments_file, for an image: of two guests that have it, none may write it, unless both
+ * say that it is SHARED. */
 const char *pp_arguments_image(
-	struct pp_arguments *arguments, const struct pp_disk *disk, const char *path, bool write);
+	struct pp_arguments *arguments, const char *path, bool write, bool shared);
 /* -add-fd for all of them. */
 void pp_arguments_files(struct pp_arguments *arguments); /* files.c */
 /* path=, or fd= of a socket that is made for QEMU. */
@@ -64,11 +66,15 @@ void pp_arguments_place(struct pp_arguments *arguments, const struct pp_domain_d
 void pp_arguments_rom(struct pp_arguments *arguments, const struct pp_domain_device *device);
 void pp_arguments_boot(struct pp_arguments *arguments, const struct pp_domain_device *device);
 
+/* Chooses the flash, before anything else; its properties of -machine. */
+void pp_arguments_flash(struct pp_arguments *arguments);
+void pp_arguments_flash_names(struct pp_arguments *arguments);
+
 /* The parts, in the order of the command line. */
 void pp_arguments_machine(struct pp_arguments *arguments);     /* argv_machine.c */
 void pp_arguments_cpu(struct pp_arguments *arguments);         /* argv_cpu.c */
 void pp_arguments_clock(struct pp_arguments *arguments);       /* argv_machine.c */
-void pp_arguments_firmware(struct pp_arguments *arguments);    /* argv_machine.c: boot, kernel */
+void pp_arguments_firmware(struct pp_arguments *arguments);    /* argv_firmware.c: boot, kernel */
 void pp_arguments_controllers(struct pp_arguments *arguments); /* argv_controller.c */
 void pp_arguments_disk(struct pp_arguments *arguments, const struct pp_domain_device *device);
 void pp_arguments_chardev(struct pp_arguments *arguments, const struct pp_domain_device *device);

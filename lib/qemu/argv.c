@@ -220,6 +220,7 @@ static void put_part(struct pp_arguments *arguments, const struct part *part)
 
 static void put_all(struct pp_arguments *arguments)
 {
+	pp_arguments_flash(arguments);
 	pp_arguments_add(arguments, arguments->capabilities->binary);
 	put_identity(arguments);
 	pp_arguments_machine(arguments);
@@ -313,6 +314,7 @@ static void fill_launch(struct pp_arguments *arguments, struct pp_launch *launch
 	launch->n_arguments = arguments->count;
 	launch->files = arguments->files;
 	launch->n_files = arguments->n_files;
+	launch->flash = arguments->flash;
 	launch->memlock = pp_domain_memlock(domain);
 	launch->on_crash = domain->on_crash;
 	if (domain->current_memory < domain->memory)

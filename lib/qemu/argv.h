@@ -7,6 +7,7 @@
 #include "lib/domain/address.h"
 #include "lib/domain/domain.h"
 #include "lib/qemu/capabilities.h"
+#include "lib/qemu/firmware.h"
 #include "lib/qemu/image.h"
 
 /* How a file of the host reaches QEMU, when it is not to open it by itself. */
@@ -37,7 +38,9 @@ struct pp_launch_options {
 	int qmp_fd; /* a listening unix socket that QEMU inherits under this number; 0: none ... */
 	const char *qmp; /* ... then QEMU makes one at this path; NULL: FOLDER/qmp */
 	int64_t now;     /* seconds since 1970: what a clock with an adjustment counts from */
-	int spice_port;  /* for a SPICE display that leaves its port open; 0: 5900 */
+	const struct pp_firmwares *firmwares; /* of the host; NULL: none */
+	const char *nvram; /* where variables are kept when the definition does not say */
+	int spice_port;    /* for a SPICE display that leaves its port open; 0: 5900 */
 };
 
 /* What starts one guest. */
@@ -60,6 +63,7 @@ struct pp_launch {
 	unsigned stats_period;  /* ... every so many seconds; 0: it does not */
 	const struct pp_launch_file *files; /* with first_fd: what is to be opened for it */
 	size_t n_files;
+	struct pp_flash flash;      /* of UEFI: its variables must be there; else empty */
 	enum pp_lifecycle on_crash; /* RESTART: on GUEST_PANICKED the guest is paused; system_reset
 				       and cont */
 	const char *const

@@ -70,7 +70,7 @@ static void put_storage(
 
 	pp_json_set_string(node, "driver", storage_driver(disk));
 	pp_json_set_string(node, "filename",
-		pp_arguments_image(arguments, disk, disk->source, !disk->readonly));
+		pp_arguments_image(arguments, disk->source, !disk->readonly, disk->shareable));
 	if (disk->io)
 		pp_json_set_string(node, "aio", disk->io);
 	pp_json_set_string(node, "node-name", name);
@@ -119,8 +119,8 @@ static void put_backing(struct pp_arguments *arguments, const struct pp_disk *di
 
 	pp_buffer_printf(&storage, "%s-storage", name);
 	pp_json_set_string(node, "driver", image->device ? "host_device" : "file");
-	pp_json_set_string(
-		node, "filename", pp_arguments_image(arguments, disk, image->path, false));
+	pp_json_set_string(node, "filename",
+		pp_arguments_image(arguments, image->path, false, disk->shareable));
 	pp_json_set_string(node, "node-name", pp_buffer_text(&storage));
 	set_cache(node, disk);
 	set_access(arguments, node, true);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The machine itself: type, memory, clock, firmware. */
+/* The machine itself: type, memory, clock. */
 #include "base/parse.h"
 #include "lib/qemu/arguments.h"
 #include <inttypes.h>
@@ -21,7 +21,8 @@ static void put_features(struct pp_arguments *arguments)
 	const struct pp_timer *hpet = find_timer(domain, "hpet"), *pit = find_timer(domain, "pit");
 
 	pp_arguments_switch(arguments, "vmport", features->vmport);
-	pp_arguments_switch(arguments, "smm", features->smm);
+	pp_arguments_switch(arguments, "smm", arguments->flash.secure ? PP_ON : features->smm);
+	pp_arguments_flash_names(arguments);
 	if (features->ioapic)
 		pp_arguments_prop(arguments, "kernel-irqchip",
 			pp_text_is(features->ioapic, "qemu") ? "split" : "on");
@@ -181,48 +182,4 @@ void pp_arguments_clock(struct pp_arguments *arguments)
 		pp_arguments_add(arguments, "-no-reboot");
 	pp_arguments_pair(arguments, "-action",
 		domain->on_crash == PP_LIFECYCLE_DESTROY ? "panic=shutdown" : "panic=pause");
-}
-
-/* ---- firmware
- * ---------------------------------------------------------------------------------------- */
-
-static void put_hole(struct pp_arguments *arguments)
-{
-	const struct pp_domain *domain = arguments->domain;
-
-	for (size_t i = 0; i < domain->n_devices; i++) {
-		const struct pp_domain_device *device = &domain->devices[i];
-		PP_BUFFER struct pp_buffer text = PP_BUFFER_INIT;
-
-		if (device->kind != PP_DEV_CONTROLLER || !device->controller.has_hole64)
-			continue;
-		pp_buffer_printf(&text, "%s.pci-hole64-size=%" PRIu64 "K",
-			domain->os.q35 ? "q35-pcihost" : "i440FX-pcihost",
-			device->controller.hole64 >> 10);
-		pp_arguments_pair(arguments, "-global", pp_buffer_text(&text));
-	}
-}
-
-void pp_arguments_firmware(struct pp_arguments *arguments)
-{
-	const struct pp_domain_os *os = &arguments->domain->os;
-
-	put_hole(arguments);
-	pp_arguments_begin(arguments, "-boot", NULL);
-	pp_arguments_prop(arguments, "strict", "on");
-	pp_arguments_switch(arguments, "menu", os->boot_menu);
-	if (os->boot_menu == PP_ON && os->boot_menu_timeout)
-		pp_arguments_propf(arguments, "splash-time", "%u", os->boot_menu_timeout);
-	if (os->reboot_timeout >= 0)
-		pp_arguments_propf(arguments, "reboot-timeout", "%d", os->reboot_timeout);
-	pp_arguments_end(arguments);
-	if (!os->kernel)
-		return;
-	pp_arguments_pair(
-		arguments, "-kernel", pp_arguments_file(arguments, PP_FILE_COPY, os->kernel));
-	if (os->initrd)
-		pp_arguments_pair(arguments, "-initrd",
-			pp_arguments_file(arguments, PP_FILE_COPY, os->initrd));
-	if (os->cmdline)
-		pp_arguments_pair(arguments, "-append", os->cmdline);
 }

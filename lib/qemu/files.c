@@ -50,7 +50,7 @@ const char *pp_arguments_file(
 }
 
 const char *pp_arguments_image(
-	struct pp_arguments *arguments, const struct pp_disk *disk, const char *path, bool write)
+	struct pp_arguments *arguments, const char *path, bool write, bool shared)
 {
 	size_t before = arguments->n_files;
 	const char *name = pp_arguments_file(arguments, write ? PP_FILE_WRITE : PP_FILE_READ, path);
@@ -58,7 +58,7 @@ const char *pp_arguments_image(
 	if (arguments->n_files == before)
 		return name;
 	arguments->files[before].image = true;
-	arguments->files[before].shared = disk->shareable;
+	arguments->files[before].shared = shared;
 	return name;
 }
 

@@ -531,6 +531,16 @@ class Guests(Case):
 
     # ---- a guest that runs, in software
 
+    def until(self, path, words, seconds=300):
+        """Waits for WORDS in a file that somebody writes."""
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            with open(path, "rb") as file:
+                if words in file.read():
+                    return
+            time.sleep(0.2)
+        self.fail("%s does not say %s" % (path, words))
+
     @unittest.skipUnless(os.path.exists("/usr/bin/qemu-system-x86_64"), "QEMU is not installed")
     def test_a_guest_runs(self):
         self.ends(self.root_run("define", "soft.xml"), OK)
@@ -557,6 +567,68 @@ class Guests(Case):
         self.assertEqual(json.loads(again.stdout)["changed"], False)
         with self.assertRaises(ProcessLookupError):
             os.kill(info["qemu"], 0)
+
+    def put_firmware(self):
+        folder = self.root + "/usr/share/qemu/firmware"
+        os.makedirs(folder)
+        for name in os.listdir("/usr/share/qemu/firmware"):
+            shutil.copy("/usr/share/qemu/firmware/" + name, folder)
+
+    def uefi_guest(self, os_more=""):
+        serial = os.path.join(self.folder, "serial.log")
+        text = GUEST % ("qemu", "    <serial type='file'><source path='%s'/></serial>\n" % serial)
+        text = text.replace("<os>", "<os firmware='efi'>").replace("</os>", os_more + "</os><features><acpi/></features>")
+        self.ends(self.root_run("define", self.write("uefi.xml", text)), OK)
+        return serial
+
+    @unittest.skipUnless(os.path.exists("/usr/bin/qemu-system-x86_64"), "QEMU is not installed")
+    @unittest.skipUnless(os.path.exists("/usr/share/OVMF/OVMF_CODE_4M.fd"), "OVMF is not installed")
+    def test_uefi(self):
+        serial = self.uefi_guest("<loader secure='no'/>")
+        kept = self.root + "/var/lib/pcipass/nvram/win2k3_VARS.fd"
+        self.said(self.ends(self.root_run("start", "win2k3"), NOT_READY), "this host has no UEFI for guests")
+        self.put_firmware()
+        self.ends(self.root_run("start", "win2k3"), OK)
+        try:
+            self.until(serial, b"UEFI")  # the firmware's own words: it has looked for something to boot
+        finally:
+            self.ends(self.root_run("destroy", "win2k3"), OK)
+        with open(kept, "rb") as file, open("/usr/share/OVMF/OVMF_VARS_4M.fd", "rb") as template:
+            variables = file.read()
+            self.assertNotEqual(variables, template.read())  # it wrote its boot order
+        self.ends(self.root_run("start", "win2k3", "--paused"), OK)
+        self.ends(self.root_run("undefine", "win2k3", "--nvram"), IN_USE)
+        self.ends(self.root_run("destroy", "win2k3"), OK)
+        with open(kept, "rb") as file:
+            self.assertEqual(file.read(), variables)
+        self.said(self.ends(self.root_run("undefine", "win2k3"), FAILED), "--keep-nvram")
+        self.ends(self.root_run("undefine", "win2k3", "--nvram", "--keep-nvram"), USAGE)
+        self.ends(self.root_run("undefine", "win2k3", "--keep-nvram"), OK)
+        self.assertTrue(os.path.exists(kept))
+        self.uefi_guest()
+        self.ends(self.root_run("undefine", "win2k3", "--nvram"), OK)
+        self.assertFalse(os.path.exists(kept))
+
+    def test_uefi_that_is_not_there(self):
+        """Descriptors that are broken, for others, or hidden; a template that is gone."""
+        self.put_firmware()
+        etc = self.root + "/etc/qemu/firmware"
+        os.makedirs(etc)
+        for name, text in (("40-edk2-x86_64-secure-enrolled.json", ""), ("50-edk2-x86_64-secure.json", "{"),
+                ("60-edk2-x86_64.json", '{"mapping": {"device": "flash"}, "targets": []}')):
+            with open(os.path.join(etc, name), "w") as file:
+                file.write(text)
+        self.uefi_guest()
+        argv = self.root_run("domxml-to-native", "qemu-argv", "win2k3")
+        self.said(self.ends(argv, NOT_READY), "cannot be understood: /etc/qemu/firmware")
+        shutil.rmtree(etc)
+        argv = self.ends(self.root_run("domxml-to-native", "qemu-argv", "win2k3"), OK).stdout.decode()
+        self.assertIn("OVMF_CODE_4M.ms.fd", argv)
+        self.assertIn("/var/lib/pcipass/nvram/win2k3_VARS.fd", argv)
+        self.uefi_guest("<nvram template='/no/such/template'/>")
+        self.said(self.root_run("start", "win2k3"), "/no/such/template")
+        self.assertFalse(os.path.exists(self.root + "/var/lib/pcipass/nvram"))
+        self.assertEqual(self.root_run("domstate", "win2k3").stdout, b"shut off\n\n")
 
     @unittest.skipUnless(os.path.exists("/usr/bin/qemu-system-x86_64"), "QEMU is not installed")
     def test_a_guest_that_qemu_does_not_like(self):

@@ -70,6 +70,17 @@ static void make_kernel(const char *path)
 	make_file(path, sizeof(image), image, sizeof(image));
 }
 
+static void make_variables(const struct pp_flash *flash)
+{
+	PP_FREE char *data = NULL;
+	size_t length;
+
+	if (!flash->variables)
+		return;
+	assert_int_equal(pp_file_read(AT_FDCWD, flash->template, 1 << 24, &data, &length), 0);
+	make_file(flash->variables, length, data, length);
+}
+
 static void make_files(const struct pp_domain *domain)
 {
 	for (size_t i = 0; i < domain->n_devices; i++) {
@@ -234,7 +245,10 @@ static void run(const char *name, const struct definition *definition)
 
 static void qemu_accepts_each_definition(void **state)
 {
-	const struct pp_launch_options options = {.folder = folder, .qmp_fd = 9, .now = 1700000000};
+	const struct pp_launch_options options = {.folder = folder,
+		.qmp_fd = 9,
+		.now = 1700000000,
+		.firmwares = definitions_firmwares()};
 	struct pp_qemu_capabilities *capabilities;
 	struct pp_error error = {0};
 	struct dirent **list;
@@ -255,6 +269,7 @@ static void qemu_accepts_each_definition(void **state)
 		definition_build(
 			&definition, list[i]->d_name, text, length, capabilities, &options);
 		make_files(definition.assigned);
+		make_variables(&definition.launch->flash);
 		run(list[i]->d_name, &definition);
 		definition_done(&definition);
 		free(text);

@@ -5,7 +5,8 @@
 #include "definitions.h"
 
 static bool update;
-static const struct pp_launch_options options = {.folder = "/run/pcipass/guest", .now = 1700000000};
+static struct pp_launch_options options = {
+	.folder = "/run/pcipass/guest", .now = 1700000000, .nvram = "/nvram/g_VARS.fd"};
 
 /* An option and its value on a line. */
 static void put_arguments(struct pp_buffer *buffer, char *const *argv)
@@ -139,8 +140,10 @@ static void launch_tells_what_its_owner_needs(void **state)
 /* With descriptors no path of a file of the host is left for QEMU to open. */
 static void files_become_descriptors(void **state)
 {
-	const struct pp_launch_options passed = {
-		.folder = "/run/pcipass/guest", .qmp_fd = 10, .first_fd = 12};
+	const struct pp_launch_options passed = {.firmwares = definitions_firmwares(),
+		.folder = "/run/pcipass/guest",
+		.qmp_fd = 10,
+		.first_fd = 12};
 	struct pp_qemu_capabilities *capabilities = definitions_qemu();
 	struct dirent **list;
 	size_t count = definitions_list(".", &list), n_files = 0;
@@ -192,8 +195,11 @@ static void backing_files_are_nodes(void **state)
 	const struct pp_image middle = {.path = "/mid", .format = "qcow2", .backing = &low};
 	const struct pp_image top = {.path = "/top", .format = "qcow2", .backing = &middle};
 	const struct pp_image *const images[] = {&top, NULL};
-	const struct pp_launch_options passed = {
-		.folder = "/run", .qmp_fd = 10, .first_fd = 12, .images = images};
+	const struct pp_launch_options passed = {.firmwares = definitions_firmwares(),
+		.folder = "/run",
+		.qmp_fd = 10,
+		.first_fd = 12,
+		.images = images};
 	struct pp_qemu_capabilities *capabilities = definitions_qemu();
 	struct definition definition;
 	size_t next = 0;
@@ -263,6 +269,8 @@ int main(int argc, char **argv)
 		cmocka_unit_test(backing_files_are_nodes),
 		cmocka_unit_test(inherited_monitor_is_a_descriptor),
 	};
+
+	options.firmwares = definitions_firmwares();
 
 	for (int i = 1; i < argc; i++) {
 		update = update || !strcmp(argv[i], "--update");

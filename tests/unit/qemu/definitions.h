@@ -84,6 +84,26 @@ static inline struct pp_qemu_capabilities *definitions_qemu(void)
 	return capabilities;
 }
 
+/* firmware.host; for as long as the program runs. */
+static inline const struct pp_firmwares *definitions_firmwares(void)
+{
+	static struct pp_firmwares firmwares;
+	static struct pp_arena *arena;
+	struct pp_tree *tree;
+	struct pp_error error = {0};
+
+	if (arena)
+		return &firmwares;
+	PP_FREE char *path = definitions_path("firmware.host");
+	arena = pp_arena_new();
+	assert_non_null(arena);
+	if (pp_tree_open(path, &tree, &error) < 0 ||
+		pp_firmwares_read(tree, arena, &firmwares, &error) < 0)
+		fail_msg("%s", error.text);
+	pp_tree_free(tree);
+	return &firmwares;
+}
+
 #define DEFINITIONS_MAX_FACTS 64
 static inline size_t definitions_facts(const char *name, struct pp_hostdev_fact *facts)
 {

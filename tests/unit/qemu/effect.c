@@ -21,7 +21,8 @@ struct table {
 	size_t n_pieces;
 };
 
-static const struct pp_launch_options options = {.folder = "/run/pcipass/guest", .now = 1700000000};
+static struct pp_launch_options options = {
+	.folder = "/run/pcipass/guest", .now = 1700000000, .nvram = "/nvram/g_VARS.fd"};
 
 /* ---- the table ---- */
 
@@ -197,6 +198,7 @@ static void put_launch(
 		(unsigned long long)launch->balloon, launch->on_crash,
 		launch->stats_path ? launch->stats_path : "", launch->stats_period);
 	pp_buffer_printf(buffer, "%s\n", domain->cpu.vendor ? domain->cpu.vendor : "");
+	pp_buffer_printf(buffer, "%s\n", launch->flash.template ? launch->flash.template : "");
 	while ((device = pp_domain_next_hostdev(domain, device)))
 		pp_buffer_printf(buffer, "%d %s\n", device->hostdev.managed,
 			device->hostdev.driver_model ? device->hostdev.driver_model : "");
@@ -444,6 +446,8 @@ static void nothing_is_without_effect(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {cmocka_unit_test(nothing_is_without_effect)};
+
+	options.firmwares = definitions_firmwares();
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
