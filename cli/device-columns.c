@@ -91,7 +91,7 @@ static bool group_can_go(const struct pp_host *host, const struct pp_device *dev
 }
 
 enum cli_go cli_device_go(
-	const struct pp_host *host, const struct pp_device *device, char **ret_why)
+	const struct pp_host *host, const struct pp_device *device, char **ret_why, char **ret_text)
 {
 	PP_CLEANUP(pp_findings_freep) struct pp_findings *findings = NULL;
 	struct pp_check_options options = {0};
@@ -105,6 +105,8 @@ enum cli_go cli_device_go(
 		return CLI_GO_GROUP;
 	if (ret_why)
 		*ret_why = strdup(other ? other->id : failure->id);
+	if (ret_text)
+		*ret_text = strdup(other ? other->text : failure->text);
 	return CLI_GO_NO;
 }
 
@@ -169,7 +171,7 @@ static void put_go(struct pp_buffer *cell, const struct pp_host *host,
 		[CLI_GO_NO] = "no",
 		[CLI_GO_UNKNOWN] = "?"};
 	PP_FREE char *why = NULL;
-	enum cli_go go = cli_device_go(host, device, &why);
+	enum cli_go go = cli_device_go(host, device, &why, NULL);
 	if (!reason)
 		pp_buffer_puts(cell, words[go]);
 	else if (go == CLI_GO_GROUP)

@@ -16,8 +16,8 @@ int cli_device_row(struct cli *cli, struct cli_table *table, const struct pp_hos
 
 enum cli_go { CLI_GO_YES, CLI_GO_GROUP, CLI_GO_NO, CLI_GO_UNKNOWN };
 /* Can it go to a guest: alone, only with its whole group, or not; *ret_why (free) is the first
- * reason. */
-enum cli_go cli_device_go(
-	const struct pp_host *host, const struct pp_device *device, char **ret_why);
+ * reason, *ret_text (free) says it. Each may be NULL. */
+enum cli_go cli_device_go(const struct pp_host *host, const struct pp_device *device,
+	char **ret_why, char **ret_text);
 
 #endif

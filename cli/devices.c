@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "cli/devices.h"
 #include "base/buffer.h"
+#include "base/parse.h"
 #include <string.h>
 
 void cli_devices_done(struct cli_devices *devices)
@@ -105,6 +106,23 @@ char *cli_device_title(const struct pp_device *device)
 	else
 		pp_buffer_printf(&buffer, " Device %04x", device->product);
 	return pp_buffer_take(&buffer);
+}
+
+const char *cli_short_address(const struct pp_device *device)
+{
+	return pp_text_starts(device->name, "0000:") ? device->name + 5 : device->name;
+}
+
+const char *cli_short_name(struct pp_arena *arena, const struct pp_device *device)
+{
+	const char *name = device->product_name;
+	const char *open = name ? strrchr(name, '[') : NULL;
+	const char *close = open ? strchr(open, ']') : NULL;
+	if (close && close > open + 1)
+		return pp_arena_strndup(arena, open + 1, (size_t)(close - open - 1));
+	if (name)
+		return name;
+	return device->class_name ? device->class_name : "unknown device";
 }
 
 const char *cli_device_called(

@@ -3,6 +3,7 @@
 #ifndef CLI_DEVICES_H
 #define CLI_DEVICES_H
 
+#include "base/arena.h"
 #include "cli/cli.h"
 
 #define CLI_NODE_SIZE 32 /* of "pci_0000_00_1a_7" */
@@ -35,6 +36,10 @@ int cli_devices_add(struct cli_devices *devices, const struct pp_device *device,
 const char *cli_node_name(const struct pp_device *device, char text[CLI_NODE_SIZE]);
 /* As lspci writes it: "Intel Corporation 82801JI (ICH10 Family) USB2 EHCI Controller #2"; free. */
 char *cli_device_title(const struct pp_device *device);
+/* Without the domain where it is 0000. */
+const char *cli_short_address(const struct pp_device *device);
+/* "GeForce RTX 3070" of "GA104 [GeForce RTX 3070]"; of what has no name its class. */
+const char *cli_short_name(struct pp_arena *arena, const struct pp_device *device);
 /* How the user calls it: the word, else virsh's name. */
 const char *cli_device_called(
 	const struct cli_devices *devices, size_t index, char text[CLI_NODE_SIZE]);

@@ -68,7 +68,7 @@ static int add_line(
 		[CLI_GO_UNKNOWN] = "?"};
 	PP_FREE char *why = NULL;
 	PP_FREE char *title = cli_device_title(device);
-	enum cli_go go = cli_device_go(host, device, &why);
+	enum cli_go go = cli_device_go(host, device, &why, NULL);
 	int row = cli_table_row(table, -1);
 	if (cli_table_set(table, row, 0, device->name) < 0 ||
 		cli_table_set(table, row, 1, words[go]) < 0 ||

@@ -63,7 +63,7 @@ static void group_line(struct cli *cli, const struct pp_host *host, const struct
 static void go_line(struct cli *cli, const struct pp_host *host, const struct pp_device *device)
 {
 	PP_FREE char *why = NULL;
-	switch (cli_device_go(host, device, &why)) {
+	switch (cli_device_go(host, device, &why, NULL)) {
 	case CLI_GO_YES:
 		line(cli, "Can go", "yes");
 		break;

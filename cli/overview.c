@@ -51,28 +51,6 @@ static void page_done(struct page *page)
 	pp_arena_free(page->arena);
 }
 
-/* ---- names -------------------------------------------------------------------------------------
- */
-
-/* Without the domain where it is 0000. */
-static const char *short_address(const struct pp_device *device)
-{
-	return pp_text_starts(device->name, "0000:") ? device->name + 5 : device->name;
-}
-
-/* "GA104 [GeForce RTX 3070]" is known by what stands in the brackets. */
-static const char *short_name(struct page *page, const struct pp_device *device)
-{
-	const char *name = device->product_name;
-	const char *open = name ? strrchr(name, '[') : NULL;
-	const char *close = open ? strchr(open, ']') : NULL;
-	if (close && close > open + 1)
-		return pp_arena_strndup(page->arena, open + 1, (size_t)(close - open - 1));
-	if (name)
-		return name;
-	return device->class_name ? device->class_name : "unknown device";
-}
-
 /* ---- units -------------------------------------------------------------------------------------
  */
 
@@ -231,7 +209,7 @@ static int sort_unit(struct page *page, struct unit *unit)
 
 /* The firmware's table says whose IOMMU it is; without one the processor says what there could be.
  */
-static const char *iommu_name(const struct pp_iommu *iommu)
+const char *cli_iommu_name(const struct pp_iommu *iommu)
 {
 	if (!iommu)
 		return "IOMMU";
@@ -259,7 +237,7 @@ static int describe_host(struct page *page)
 		return -cli_fail(page->cli, &error);
 	PP_BUFFER struct pp_buffer text = PP_BUFFER_INIT;
 	bool on = host->n_groups > 0 || (host->iommu && host->iommu->n_units > 0);
-	pp_buffer_printf(&text, "%s %s", iommu_name(host->iommu), on ? "on" : "off");
+	pp_buffer_printf(&text, "%s %s", cli_iommu_name(host->iommu), on ? "on" : "off");
 	if (host->kernel)
 		pp_buffer_printf(&text, "; %s", host->kernel->kvm_node ? "KVM" : "no KVM");
 	struct pp_libvirt_hook_info hook = {0};
@@ -325,12 +303,12 @@ static void next_commands(struct page *page, const char *commands[3])
 	if (free_one) {
 		const struct pp_device *device = free_one->devices.items[0];
 		commands[n++] = pp_arena_printf(page->arena,
-			"pcipass nodedev-detach %s%s --dry-run", short_address(device),
+			"pcipass nodedev-detach %s%s --dry-run", cli_short_address(device),
 			free_one->devices.count > 1 ? " --group" : "");
 	}
 	if (out && n < 2)
 		commands[n++] = pp_arena_printf(page->arena, "pcipass nodedev-info %s",
-			short_address(out->devices.items[0]));
+			cli_short_address(out->devices.items[0]));
 	if (n == 0)
 		commands[n] = "pcipass nodedev-check";
 }
@@ -370,9 +348,9 @@ static void put_line(struct cli *cli, const char *text)
 static const char *unit_name(struct page *page, const struct unit *unit)
 {
 	PP_BUFFER struct pp_buffer name = PP_BUFFER_INIT;
-	pp_buffer_puts(&name, short_name(page, unit->devices.items[0]));
+	pp_buffer_puts(&name, cli_short_name(page->arena, unit->devices.items[0]));
 	for (size_t i = 1; i < unit->devices.count && i < 3; i++)
-		pp_buffer_printf(&name, " + %s", short_address(unit->devices.items[i]));
+		pp_buffer_printf(&name, " + %s", cli_short_address(unit->devices.items[i]));
 	if (unit->devices.count > 3)
 		pp_buffer_printf(&name, " + %zu more", unit->devices.count - 3);
 	return pp_arena_strdup(page->arena, pp_buffer_text(&name));
@@ -399,8 +377,9 @@ static void put_section(struct page *page, enum section section)
 		const char *name = unit_name(page, unit);
 		size_t width = name ? cli_width(name) : 0;
 		const char *line = pp_arena_printf(page->arena, "%-9s %-8s %s%*s  %s",
-			shown ? "" : sections[section].title, short_address(unit->devices.items[0]),
-			name ? name : "", width < wide ? (int)(wide - width) : 0, "", unit->text);
+			shown ? "" : sections[section].title,
+			cli_short_address(unit->devices.items[0]), name ? name : "",
+			width < wide ? (int)(wide - width) : 0, "", unit->text);
 		if (line)
 			put_line(page->cli, line);
 		shown++;
@@ -433,8 +412,8 @@ static void put_json(struct page *page, const char *const *commands)
 				continue;
 			struct pp_json *object = pp_json_object();
 			pp_json_set_string(object, "address", unit->devices.items[0]->name);
-			pp_json_set_string(
-				object, "name", short_name(page, unit->devices.items[0]));
+			pp_json_set_string(object, "name",
+				cli_short_name(page->arena, unit->devices.items[0]));
 			pp_json_set_string(object, "text", unit->text);
 			pp_json_set(object, "devices", cli_devices_json(&unit->devices));
 			pp_json_add(array, object);

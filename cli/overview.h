@@ -7,4 +7,7 @@
 
 int cli_overview(struct cli *cli); /* enum pp_status */
 
+/* "VT-d", "AMD IOMMU" ... */
+const char *cli_iommu_name(const struct pp_iommu *iommu);
+
 #endif

@@ -22,6 +22,7 @@ import tempfile
 import termios
 import time
 import unittest
+import xml.etree.ElementTree
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import machine  # noqa: E402
@@ -166,6 +167,27 @@ class Looking(Case):
                 self.assertEqual(self.root_run(*args).stdout, self.run_program(["--root", path] + args).stdout, args)
         self.assertIn(b"52:54:00:12:34:56", dump)
         self.assertNotIn(b"52:54:00:12:34:56", self.root_run("host-dump").stdout)
+
+    def test_topology(self):
+        self.check("nodedev-topology", "nodedev-topology", "nodedev-topology --json", "nodedev-topology word",
+            "nodedev-topology --svg", "nodedev-topology --svg=", "nodedev-topology --svg - --json",
+            "nodedev-topology --html no/such/folder/x.html")
+        svg = self.ends(self.text_run("nodedev-topology", "--svg", "-"), OK).stdout
+        tree = xml.etree.ElementTree.fromstring(svg)
+        texts = ["".join(text.itertext()) for text in tree.iter("{http://www.w3.org/2000/svg}text")]
+        for word in ("QEMU NVM Express Controller", "01:00.0", "stays: nvme0n1 is mounted on /mnt/data"):
+            self.assertIn(word, texts)
+        for element in tree.iter():
+            self.assertNotIn("script", element.tag)
+            self.assertFalse([name for name in element.attrib if name.startswith("on") or "href" in name])
+        both = ("my picture.svg", 'a "page" <&>.html')
+        self.assertEqual(self.ends(self.text_run("nodedev-topology", "--svg", both[0], "--html", both[1]), OK).stdout, b"")
+        with open(os.path.join(self.folder, both[0]), "rb") as file:
+            self.assertEqual(file.read(), svg)
+        with open(os.path.join(self.folder, both[1]), "rb") as file:
+            page = file.read()
+        self.assertTrue(page.startswith(b"<!DOCTYPE html>") and page.endswith(b"</html>\n"))
+        self.assertNotRegex(page.replace(b"http://www.w3.org/2000/svg", b""), rb"https?:|src=|href=|@import|url\(")
 
     def test_folder_says_the_same_as_text(self):
         for args in (["nodedev-list", "--tree"], ["nodedev-list", "--long"], ["iommugroup-list", "--tree"], [],
@@ -964,7 +986,7 @@ class Surroundings(Case):
 
     def test_a_terminal_of_20_columns(self):
         for args in ([], ["nodedev-list", "--long"], ["nodedev-check"], ["iommugroup-list", "--tree"],
-                ["nodedev-list", "--tree"], ["help"]):
+                ["nodedev-list", "--tree"], ["help"], ["nodedev-topology"]):
             self.assertTrue(self.terminal(args, 20))
         for line in self.terminal([], 20).split("\n"):
             self.assertLessEqual(len(line), 20)
@@ -979,6 +1001,8 @@ class Surroundings(Case):
         self.assertEqual(plain, self.text_run("nodedev-list", "--tree").stdout)
         tree = self.ends(self.text_run("iommugroup-list", "--tree", env={"LC_ALL": "C"}), OK).stdout
         tree.decode("ascii")
+        plain = self.ends(self.text_run("nodedev-topology", env={"LC_ALL": "C"}), OK).stdout.decode("ascii")
+        self.assertIn("8 GT/s x4", plain)
         for locale in ("C", "POSIX", "no_SUCH.locale", ""):
             self.ends(self.text_run("nodedev-list", "--long", env={"LC_ALL": locale}), OK)
 
@@ -992,7 +1016,7 @@ class Surroundings(Case):
     def test_names_are_not_obeyed_by_the_terminal(self):
         self.with_names("evil\\x1b]0;title\\x07\\x1b[31m\\xc2\\x9b31m \\xff\\xfe")
         for args in (["nodedev-list", "--long"], ["nodedev-check"], ["nodedev-info", "03:00.0"], [],
-                ["iommugroup-list", "--tree"], ["nodedev-check", "03:00.0", "--group", "--all"]):
+                ["iommugroup-list", "--tree"], ["nodedev-check", "03:00.0", "--group", "--all"], ["nodedev-topology"]):
             for locale in ("C.UTF-8", "C"):
                 out = self.text_run(*args, env={"LC_ALL": locale})
                 for text in (out.stdout, out.stderr):
@@ -1000,6 +1024,20 @@ class Surroundings(Case):
                     self.assertNotIn(b"\xc2\x9b", text, args)
         out = self.ends(self.text_run("nodedev-info", "03:00.0", "--json"), OK)
         self.assertIn("evil\x1b]0;title", json.loads(out.stdout.decode("utf-8"))["device"]["name"])
+
+    def test_pictures_of_evil_names(self):
+        self.with_names("</text><script>alert(1)</script>&\"'\\x1b]0;\\xff\\xfe ]]> \\x01 end")
+        svg = self.ends(self.text_run("nodedev-topology", "--svg", "-"), OK).stdout
+        tree = xml.etree.ElementTree.fromstring(svg)
+        self.assertFalse([element for element in tree.iter() if "script" in element.tag])
+        self.assertIn("alert(1)", "".join(tree.itertext()))
+        page = self.ends(self.text_run("nodedev-topology", "--html", "-"), OK).stdout
+        self.assertEqual(page.count(b"<script>"), 1)
+        self.assertNotIn(b"\x1b", svg + page)
+        for name in ("x" * 20000, "\u65e5" * 3000, " ".join("word" for _ in range(5000)), "", "\u202e\u0301" * 50):
+            self.setUp()
+            self.with_names(name)
+            xml.etree.ElementTree.fromstring(self.ends(self.text_run("nodedev-topology", "--svg", "-"), OK).stdout)
 
     def test_wide_characters(self):
         self.with_names("日本語の長い名前")
