@@ -178,6 +178,18 @@ int pp_vfio_hot_reset_set(
 	return 0;
 }
 
+int pp_vfio_hot_reset(struct pp_vfio *vfio, struct pp_vfio_device *device)
+{
+	union {
+		struct vfio_pci_hot_reset reset;
+		char room[sizeof(struct vfio_pci_hot_reset) + sizeof(int32_t)];
+	} hot = {.reset = {.argsz = sizeof(hot), .count = 1}};
+	int32_t group = vfio->group;
+
+	memcpy(hot.reset.group_fds, &group, sizeof(group));
+	return ioctl(device->fd, VFIO_DEVICE_PCI_HOT_RESET, &hot) < 0 ? -errno : 0;
+}
+
 static int set_irqs(struct pp_vfio_device *device, unsigned index, uint32_t flags,
 	const int32_t *data, unsigned count)
 {

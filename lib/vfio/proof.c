@@ -110,7 +110,6 @@ static bool open_group(struct pp_trial *trial)
 	enum pp_vfio_stage stage = PP_VFIO_NODE;
 	struct pp_error error = {0};
 
-	pp_trial_begin(trial);
 	int r = pp_vfio_open(trial->device->group, &trial->vfio, &stage, &error);
 	if (r < 0) {
 		pp_trial_not_proven(
@@ -121,6 +120,20 @@ static bool open_group(struct pp_trial *trial)
 	pp_trial_proven(trial, "iommu-attach",
 		"its IOMMU context accepts the group, interrupt remapping included");
 	return true;
+}
+
+/* The newer interface, a node for each device: not used, since no kernel was there to try it with.
+ */
+static void note_iommufd(struct pp_trial *trial)
+{
+	const struct pp_kernel *kernel = trial->host->kernel;
+
+	if (kernel && kernel->iommufd_node)
+		pp_trial_not_applicable(trial, "iommufd",
+			"the kernel has it (/dev/iommu); only groups are tried here");
+	else
+		pp_trial_not_applicable(
+			trial, "iommufd", "the kernel has none (no /dev/iommu): the group is used");
 }
 
 /* VFIO resets a device when it is opened and when it is closed, as far as the kernel can. */
@@ -198,6 +211,7 @@ static void prove_hot_reset(struct pp_trial *trial)
 				trial->handle.reset ? "; it has a reset of its own" : "");
 			return;
 		}
+	trial->hot_reset = count;
 	pp_trial_proven(trial, "hot-reset",
 		"a hot reset takes %zu function%s along, all of its group", count,
 		count == 1 ? "" : "s");
@@ -225,6 +239,21 @@ static const char *reset_kind(struct pp_trial *trial)
 	return text ? text : "";
 }
 
+/* What QEMU does with a function that has no reset of its own. */
+static void prove_hot(struct pp_trial *trial)
+{
+	const char *plural = trial->hot_reset == 1 ? "" : "s";
+
+	int r = pp_vfio_hot_reset(&trial->vfio, &trial->handle);
+	if (r < 0)
+		pp_trial_not_proven(trial, "reset", "reset-shared-bus",
+			"a hot reset of %zu function%s: %s", trial->hot_reset, plural,
+			strerror(-r));
+	else
+		pp_trial_proven(trial, "reset", "it was reset, by a hot reset of %zu function%s",
+			trial->hot_reset, plural);
+}
+
 static void prove_reset(struct pp_trial *trial)
 {
 	if (trial->options.no_reset) {
@@ -234,6 +263,10 @@ static void prove_reset(struct pp_trial *trial)
 	if (trial->options.no_reset_reason) {
 		pp_trial_not_proven(trial, "reset", "known-bad", "not tried: %s",
 			trial->options.no_reset_reason);
+		return;
+	}
+	if (!trial->handle.reset && trial->hot_reset) {
+		prove_hot(trial);
 		return;
 	}
 	if (!trial->handle.reset) {
@@ -260,6 +293,8 @@ static void prove_config(struct pp_trial *trial, const char *when)
 
 static void prove_all(struct pp_trial *trial)
 {
+	pp_trial_begin(trial);
+	note_iommufd(trial);
 	if (!open_group(trial))
 		return;
 	pp_trial_dma(trial);

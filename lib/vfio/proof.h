@@ -19,8 +19,9 @@ struct pp_trial {
 	struct pp_arena *arena;
 	struct pp_proof *items;
 	size_t n_items, room;
-	long long since; /* when what is being tried began, in ns */
-	int failed;      /* -ENOMEM */
+	long long since;  /* when what is being tried began, in ns */
+	size_t hot_reset; /* functions that a hot reset takes along, all of its group; 0: none */
+	int failed;       /* -ENOMEM */
 };
 
 /* Begins the time of the next proof. */

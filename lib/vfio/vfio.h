@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* A device through VFIO, by its group: container, group, device, regions, interrupts, DMA mappings.
  * Every refusal that a guest would meet comes back as the kernel's errno, with what was being done.
- * No globals, no exit, usable without the rest of pcipass: of that only struct pp_error and struct
- * pp_address are needed.
+ * No globals, no exit, usable without the rest of pcipass: of that base/error.c alone is needed.
  *
  *	struct pp_vfio vfio = PP_VFIO_INIT;
  *	struct pp_vfio_device device = PP_VFIO_DEVICE_INIT;
@@ -15,11 +14,12 @@
  *	pp_vfio_device_close(&device);
  *	pp_vfio_close(&vfio);
  *
- * The device must be with vfio-pci (or a variant of it), the other endpoints of its group with it,
- *with pci-stub or without driver. Opening and closing reset the device where it has a reset; a
- *device is closed before its group. Descriptors are close-on-exec; nothing here is for two threads
- *at once with the same struct. Functions return 0 or -errno. Only the legacy interface
- *(/dev/vfio/N) is used: Debian's kernels have no other. */
+ * examples/vfio.c is a program made of it. The device must be with vfio-pci (or a variant of
+ * it), the other endpoints of its group with it, with pci-stub, or without driver. Opening and
+ * closing reset the device where it has a reset; a device is closed before its group.
+ * Descriptors are close-on-exec; nothing here is for two threads at once with the same struct.
+ * Functions return 0 or -errno. Only the legacy interface (/dev/vfio/N) is used: Debian's
+ * kernels have no other. */
 #ifndef LIB_VFIO_VFIO_H
 #define LIB_VFIO_VFIO_H
 
@@ -119,6 +119,9 @@ struct pp_vfio_dependent {
 };
 int pp_vfio_hot_reset_set(
 	struct pp_vfio_device *device, struct pp_vfio_dependent **ret_list, size_t *ret_count);
+/* All of that set at once, which must be in the device's own group: -EINVAL where it is not, or
+ * where one of them has a driver that is not VFIO's. */
+int pp_vfio_hot_reset(struct pp_vfio *vfio, struct pp_vfio_device *device);
 /* INDEX is INTx, MSI or MSI-X (0, 1, 2); vector 0 goes to EVENTFD, -1 takes it away. */
 int pp_vfio_interrupt_set(struct pp_vfio_device *device, unsigned index, int eventfd);
 /* The kernel signals the vector as if the device had. */

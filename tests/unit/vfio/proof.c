@@ -5,6 +5,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <string.h>
 #include <cmocka.h>
 
 static const struct pp_caller few = {.memlock = 65536};
@@ -39,20 +40,29 @@ static void test_no_group(void **state)
 	pp_proofs_free(NULL);
 }
 
-/* A group that is on no machine: one line says why nothing more is tried. */
+/* A group that is on no machine: one line says why nothing more is tried; and one which of VFIO's
+ * interfaces it was. */
 static void test_group_not_there(void **state)
 {
+	static const struct pp_kernel newer = {.iommufd_node = true};
+	const char *const says[] = {"the kernel has none", "only groups are tried"};
 	struct pp_host host = {0};
 	struct pp_device device = {.name = "0000:00:05.0", .group = 99999999};
 	struct pp_proof_options options = {.memory = 1};
 	struct pp_proofs *proofs = NULL;
 
-	assert_int_equal(pp_device_prove(&host, &device, &options, &proofs, NULL), 0);
-	assert_int_equal(proofs->n_items, 1);
-	assert_string_equal(proofs->items[0].id, "group-open");
-	assert_int_equal(proofs->items[0].state, PP_NOT_PROVEN);
-	assert_non_null(proofs->items[0].finding);
-	pp_proofs_free(proofs);
+	for (size_t i = 0; i < 2; i++) {
+		host.kernel = i ? &newer : NULL;
+		assert_int_equal(pp_device_prove(&host, &device, &options, &proofs, NULL), 0);
+		assert_int_equal(proofs->n_items, 2);
+		assert_string_equal(proofs->items[0].id, "iommufd");
+		assert_int_equal(proofs->items[0].state, PP_NOT_APPLICABLE);
+		assert_non_null(strstr(proofs->items[0].text, says[i]));
+		assert_string_equal(proofs->items[1].id, "group-open");
+		assert_int_equal(proofs->items[1].state, PP_NOT_PROVEN);
+		assert_non_null(proofs->items[1].finding);
+		pp_proofs_free(proofs);
+	}
 }
 
 static void test_map_findings(void **state)
