@@ -54,7 +54,7 @@ static int check_named(
 /* One line a device. What it is said of is every function that is not a bridge. */
 static const struct cli_column columns[] = {
 	{"ADDRESS", "", CLI_TEXT, false, 0, 0},
-	{"GO", "", CLI_TEXT, false, 0, 1},
+	{"CAN-GO", "", CLI_TEXT, false, 0, 1},
 	{"WHY", "", CLI_TEXT, false, 0, 2},
 	{"NAME", "", CLI_TEXT, true, PP_READ_NAMES, 3},
 };
@@ -82,8 +82,8 @@ static int check_all(struct cli *cli, const struct pp_host *host)
 {
 	PP_CLEANUP(cli_table_freep) struct cli_table *table = NULL;
 	struct pp_error error = {0};
-	if (cli_table_new(columns, PP_COUNT(columns), "ADDRESS,GO,WHY,NAME", NULL, &table, &error) <
-		0)
+	if (cli_table_new(columns, PP_COUNT(columns), "ADDRESS,CAN-GO,WHY,NAME", NULL, &table,
+		    &error) < 0)
 		return cli_fail(cli, &error);
 	for (size_t i = 0; i < host->n_devices; i++)
 		if (host->devices[i].header == PP_HEADER_ENDPOINT &&

@@ -215,7 +215,7 @@ static int put_json(struct cli *cli, const struct pp_host *host, const struct pp
 {
 	static const char all[] =
 		"ADDRESS,NODE,ID,SUB-ID,CLASS-CODE,CLASS,REVISION,DRIVER,OVERRIDE,GROUP,NUMA,"
-		"GO,WHY,RESET,USED-BY,OWNER,PARENT,LINK,VFS,PF,POWER,SERIAL,SUBSYSTEM,NAME";
+		"CAN-GO,WHY,RESET,USED-BY,OWNER,PARENT,LINK,VFS,PF,POWER,SERIAL,SUBSYSTEM,NAME";
 	PP_CLEANUP(cli_table_freep) struct cli_table *table = NULL;
 	struct pp_error error = {0};
 	if (cli_table_new(cli_device_columns, cli_n_device_columns, all, NULL, &table, &error) < 0)

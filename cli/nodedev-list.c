@@ -117,7 +117,7 @@ const struct cli_verb cli_verb_nodedev_list = {
 	.name = "nodedev-list",
 	.group = CLI_LOOK,
 	.summary = "devices of this host",
-	.example = "  $ pcipass nodedev-list --long -o ADDRESS,DRIVER,GROUP,GO,NAME\n"
+	.example = "  $ pcipass nodedev-list --long -o ADDRESS,DRIVER,GROUP,CAN-GO,NAME\n"
 		   "  $ pcipass nodedev-list --tree\n",
 	.usage = "[--tree] [--cap LIST] | --long [-o COLUMNS] [--noheadings]",
 	.more = more,
