@@ -10,8 +10,8 @@ static const struct pp_option options[] = {
 static int run(struct cli *cli, const char *const *words, size_t n_words)
 {
 	PP_CLEANUP(pp_host_freep) struct pp_host *host = NULL;
-	/* none of its checks asks who uses a device but VFIO, or a device's name */
-	int status = cli_read(cli, PP_READ_GROUPS | PP_READ_CHECKS | PP_READ_HOLDERS, &host);
+	/* none of its checks asks of a device more than its driver and its group */
+	int status = cli_read(cli, PP_READ_SETTINGS | PP_READ_HOLDERS, &host);
 	if (status)
 		return status;
 	struct pp_error error = {0};

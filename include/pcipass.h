@@ -296,15 +296,16 @@ struct pp_use {
 };
 
 enum pp_read {
-	PP_READ_DEVICES = 0,       /* ids, class, driver, group, NUMA, tree: always */
-	PP_READ_CONFIG = 1 << 0,   /* config space, BARs, ROM, link, reset, SR-IOV */
-	PP_READ_NAMES = 1 << 1,    /* pci.ids */
-	PP_READ_GROUPS = 1 << 2,   /* groups with type and reserved regions */
+	PP_READ_DEVICES = 0,     /* ids, class, driver, NUMA, tree, who is in which group: always */
+	PP_READ_CONFIG = 1 << 0, /* config space, BARs, ROM, link, reset, SR-IOV */
+	PP_READ_NAMES = 1 << 1,  /* pci.ids */
+	PP_READ_GROUPS = 1 << 2, /* type and reserved regions of groups */
 	PP_READ_PLATFORM = 1 << 3, /* IOMMU, ACPI tables, kernel, modules, memory */
 	PP_READ_USES = 1 << 4,     /* who uses what */
-	PP_READ_CHECKS = 1 << 5, /* health of devices, settings, kernel log: what only checks ask */
+	PP_READ_CHECKS = 1 << 5, /* health of devices, and PP_READ_SETTINGS: what only checks ask */
 	PP_READ_ALL = 0x3f,
-	PP_READ_HOLDERS = 1 << 6, /* of the uses only who holds devices through VFIO */
+	PP_READ_HOLDERS = 1 << 6,  /* of the uses only who holds devices through VFIO */
+	PP_READ_SETTINGS = 1 << 7, /* settings, kernel log: what only checks of the host ask */
 };
 
 /* One instant of a machine; immutable. */
@@ -320,7 +321,7 @@ struct pp_host {
 	const struct pp_caller *caller; /* the same */
 	const struct pp_use *uses;
 	size_t n_uses;
-	const struct pp_setting *settings; /* with PP_READ_CHECKS */
+	const struct pp_setting *settings; /* with PP_READ_SETTINGS */
 	size_t n_settings;
 	const char *const *log; /* lines of the kernel's log about PCI, IOMMU and VFIO */
 	size_t n_log;

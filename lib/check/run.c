@@ -38,7 +38,7 @@ int pp_check_host(
 	const struct pp_host *host, struct pp_findings **ret_findings, struct pp_error *error)
 {
 	PP_CHECK_RUN struct pp_check_run run = {0};
-	int r = deep_enough(host, PP_READ_PLATFORM | PP_READ_GROUPS, error);
+	int r = deep_enough(host, PP_READ_PLATFORM, error);
 
 	if (r < 0)
 		return r;

@@ -142,7 +142,8 @@ int pp_groups_read(struct pp_reader *reader)
 		group->n_devices++;
 	}
 	int r = 0;
-	for (size_t i = 0; r == 0 && i < reader->n_groups; i++)
+	bool read = reader->depth & PP_READ_GROUPS;
+	for (size_t i = 0; read && r == 0 && i < reader->n_groups; i++)
 		r = read_group(reader, &reader->groups[i]);
 	return r;
 }

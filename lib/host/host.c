@@ -12,11 +12,15 @@ static int read_for_checks(struct pp_reader *reader)
 {
 	int r = pp_health_read(reader);
 	if (r == 0)
-		r = pp_settings_read(reader);
+		r = pp_numa_read(reader);
+	return r;
+}
+
+static int read_what_is_set(struct pp_reader *reader)
+{
+	int r = pp_settings_read(reader);
 	if (r == 0)
 		r = pp_tools_read(reader);
-	if (r == 0)
-		r = pp_numa_read(reader);
 	if (r == 0)
 		r = pp_log_read(reader);
 	return r;
@@ -29,7 +33,7 @@ static int read_depths(struct pp_reader *reader)
 		r = pp_devices_read_deep(reader);
 	if (r == 0 && reader->depth & PP_READ_NAMES)
 		r = pp_names_read(reader);
-	if (r == 0 && reader->depth & PP_READ_GROUPS)
+	if (r == 0)
 		r = pp_groups_read(reader);
 	if (r == 0 && reader->depth & PP_READ_PLATFORM) {
 		r = pp_kernel_read(reader);
@@ -44,6 +48,8 @@ static int read_depths(struct pp_reader *reader)
 		r = pp_uses_read(reader);
 	if (r == 0 && reader->depth & PP_READ_CHECKS)
 		r = read_for_checks(reader);
+	if (r == 0 && reader->depth & PP_READ_SETTINGS)
+		r = read_what_is_set(reader);
 	return r;
 }
 
@@ -57,7 +63,9 @@ int pp_host_read(struct pp_context *context, unsigned depth, struct pp_host **re
 		return pp_error_oom(error);
 
 	if (depth & PP_READ_CHECKS) /* they ask about what these say */
-		depth |= PP_READ_CONFIG | PP_READ_PLATFORM;
+		depth |= PP_READ_CONFIG | PP_READ_SETTINGS;
+	if (depth & PP_READ_SETTINGS)
+		depth |= PP_READ_PLATFORM;
 	struct pp_reader reader = {
 		.tree = context->tree,
 		.arena = arena,

@@ -46,7 +46,7 @@ struct pp_device *pp_reader_device_of_path(const struct pp_reader *reader, const
 bool pp_bar_line(const char **cursor, struct pp_bar *ret_bar);
 void pp_bars_parse(const char *text, struct pp_device *device);
 
-/* group.c: PP_READ_GROUPS */
+/* group.c: who is in which, always; the rest with PP_READ_GROUPS */
 int pp_groups_read(struct pp_reader *reader);
 
 /* names.c: PP_READ_NAMES */
@@ -63,9 +63,11 @@ int pp_uses_read(struct pp_reader *reader);
 
 /* PP_READ_CHECKS */
 int pp_health_read(struct pp_reader *reader);
+int pp_numa_read(struct pp_reader *reader);
+
+/* PP_READ_SETTINGS */
 int pp_settings_read(struct pp_reader *reader); /* settings.c, of the kernel and its modules */
 int pp_tools_read(struct pp_reader *reader);    /* tools.c, of other tools */
-int pp_numa_read(struct pp_reader *reader);
 int pp_log_read(struct pp_reader *reader);
 
 #endif

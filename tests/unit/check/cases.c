@@ -326,7 +326,10 @@ static const struct pp_finding *run_case(const struct test_case *test, const cha
 				test->config, PP_COUNT(test->config));
 		pp_buffer_puts(&all, line);
 	}
-	*ret_host = fixture_host(pp_buffer_text(&all));
+	/* of the host as host-validate reads it: no further */
+	*ret_host = test->device ? fixture_host(pp_buffer_text(&all))
+				 : fixture_host_at(pp_buffer_text(&all),
+					   PP_READ_SETTINGS | PP_READ_HOLDERS);
 	pp_buffer_done(&all);
 	if (!test->device) {
 		r = pp_check_host(*ret_host, ret_findings, &error);

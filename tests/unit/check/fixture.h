@@ -296,7 +296,7 @@ static char *fixture_text(const char *changes)
 	return pp_buffer_take(&text);
 }
 
-static inline struct pp_host *fixture_host(const char *changes)
+static inline struct pp_host *fixture_host_at(const char *changes, unsigned depth)
 {
 	PP_FREE char *text = fixture_text(changes);
 	struct pp_context context = {0};
@@ -306,10 +306,15 @@ static inline struct pp_host *fixture_host(const char *changes)
 	if (pp_tree_parse("fixture", text, strlen(text), &context.tree, &error) < 0)
 		fail_msg("%s", error.text);
 	context.read_only = true;
-	if (pp_host_read(&context, PP_READ_ALL & ~PP_READ_NAMES, &host, &error) < 0)
+	if (pp_host_read(&context, depth, &host, &error) < 0)
 		fail_msg("%s", error.text);
 	pp_tree_free(context.tree);
 	return host;
+}
+
+static inline struct pp_host *fixture_host(const char *changes)
+{
+	return fixture_host_at(changes, PP_READ_ALL & ~PP_READ_NAMES);
 }
 
 static inline const struct pp_device *fixture_find(const struct pp_host *host, const char *name)

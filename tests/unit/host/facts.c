@@ -50,7 +50,9 @@ static void always(void **state)
 	const struct pp_host *host = machine.host;
 	assert_int_equal(host->n_devices, 4);
 	assert_null(host->iommu);
-	assert_int_equal(host->n_groups, 0);
+	assert_int_equal(host->n_groups, 2);
+	assert_null(pp_host_group(host, 4)->type);
+	assert_int_equal(pp_host_group(host, 4)->n_regions, 0);
 	const struct pp_device *ehci = machine_device(&machine, "00:1a.7");
 	assert_string_equal(ehci->name, "0000:00:1a.7");
 	assert_string_equal(ehci->path, "/sys/devices/" EHCI);
