@@ -172,6 +172,16 @@ static void claimed_by_driverctl(struct pp_check_run *run, const struct pp_setti
 #define GUESTS_SHOWN 5 /* of those that only have it in their definitions */
 
 /* What other tools will do with it, now or at the next boot. */
+/* One that starts with the host would find it gone, or take it from a guest of ours; among its own
+ * guests the other tool decides that itself. */
+static enum pp_severity claim_severity(
+	const struct pp_check_run *run, const struct pp_setting *setting)
+{
+	if (!setting->autostart)
+		return PP_NOTE;
+	return run->options->guest && !run->options->libvirt ? PP_FAIL : PP_WARN;
+}
+
 void pp_check_claimed(struct pp_check_run *run)
 {
 	size_t count = 0;
@@ -188,7 +198,7 @@ void pp_check_claimed(struct pp_check_run *run)
 			continue;
 		if (!setting->autostart && ++count > GUESTS_SHOWN)
 			continue;
-		pp_finding_add(run, setting->autostart ? PP_WARN : PP_NOTE,
+		pp_finding_add(run, claim_severity(run, setting),
 			"guest %s of %s has it in its definition%s", setting->name, setting->tool,
 			setting->autostart ? ", and starts with the host" : "");
 		pp_finding_evidence(run, "%s", setting->file);
@@ -196,6 +206,8 @@ void pp_check_claimed(struct pp_check_run *run)
 			pp_finding_remedy(run, "virsh autostart --disable %s", setting->name);
 		else if (setting->autostart)
 			pp_finding_remedy(run, "qm set %s --onboot 0", setting->name);
+		if (setting->autostart)
+			pp_finding_force(run, setting->name);
 	}
 	if (count > GUESTS_SHOWN)
 		pp_finding_add(run, PP_NOTE, "%zu more guests have it in their definitions",

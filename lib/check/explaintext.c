@@ -234,11 +234,15 @@ static const struct pp_explain_entry table[] = {
 		"\"Above 4G Decoding\" in the firmware's setup; pci=realloc"},
 	{"BAR1 is 0M", "31 32", "mmio-window bar-unassigned",
 		"the guest's firmware had no room for the card's memory",
-		"-fw_cfg name=opt/ovmf/X-PciMmio64Mb,string=65536; pcipass domcheck says how much"},
+		"<pcihole64 unit='GiB'>64</pcihole64> in its pcie-root controller; pcipass "
+		"domcheck "
+		"says how much"},
 	{"This PCI I/O region assigned to your NVIDIA device is invalid", "31 32",
 		"mmio-window bar-unassigned",
 		"the guest's firmware had no room for the card's memory",
-		"-fw_cfg name=opt/ovmf/X-PciMmio64Mb,string=65536; pcipass domcheck says how much"},
+		"<pcihole64 unit='GiB'>64</pcihole64> in its pcie-root controller; pcipass "
+		"domcheck "
+		"says how much"},
 	{"Invalid PCI ROM header signature", "34", "rom-used",
 		"the ROM of the card cannot be read: the host's firmware has used it, or it is off",
 		"a file with its ROM: <rom file=.../>; for other devices than displays <rom "
@@ -255,6 +259,9 @@ static const struct pp_explain_entry table[] = {
 		"<rom bar='off'/> in its <hostdev>"},
 	{"Firmware Fault Code", "35", "rom-runs", "the card's ROM runs in the guest and hangs",
 		"<rom bar='off'/> in its <hostdev>"},
+	{"romfile*is empty", "34", "rom-invalid", "the file given as the card's ROM has no bytes",
+		"save the card's ROM again while another display is the first, or take <rom "
+		"file=> away"},
 	{"failed to find romfile", "36", "file-unreadable",
 		"QEMU may not open the file, though it is there: its user, AppArmor or SELinux",
 		"put it into /var/lib/pcipass or /usr/share/qemu, readable for QEMU"},

@@ -35,6 +35,7 @@ struct pp_guest_file {
 	const char *what; /* "rom", "disk", "kernel" */
 	const char *path;
 	int error; /* -errno that the user QEMU runs as would get; 0: none */
+	enum pp_rom_kind { PP_ROM_UNREAD, PP_ROM_WHOLE, PP_ROM_EMPTY, PP_ROM_FOREIGN } rom;
 };
 
 struct pp_guest_facts {

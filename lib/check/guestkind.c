@@ -82,6 +82,28 @@ void pp_check_rom_used(struct pp_check_run *run)
 }
 
 /* Storage and network cards whose ROM runs in the guest for nothing. */
+void pp_check_rom_invalid(struct pp_check_run *run)
+{
+	for (size_t i = 0; i < run->guest->n_files; i++) {
+		const struct pp_guest_file *file = &run->guest->files[i];
+		bool empty = file->rom == PP_ROM_EMPTY;
+
+		if (file->error || (!empty && file->rom != PP_ROM_FOREIGN))
+			continue;
+		if (empty)
+			pp_finding_add(run, PP_FAIL, "its ROM file %s is empty: QEMU refuses it",
+				file->path);
+		else
+			pp_finding_add(run, PP_WARN, "%s is no ROM of a card: the guest finds none",
+				file->path);
+		pp_finding_evidence(run, "%s: %s", file->path,
+			empty ? "0 bytes" : "its first bytes are not 55 aa");
+		pp_finding_remedy(run,
+			"save the card's ROM again while another display is the first, or take "
+			"<rom file=> away");
+	}
+}
+
 void pp_check_rom_runs(struct pp_check_run *run)
 {
 	for (size_t i = 0; i < run->guest->n_hostdevs; i++) {

@@ -289,8 +289,12 @@ void pp_check_mmio_window(struct pp_check_run *run)
 		"otherwise: the guest hangs, or sees BARs of size 0",
 		pp_check_size(run, sum), pp_check_size(run, window));
 	pp_finding_evidence(run, "resource of %s", parts);
-	pp_finding_remedy(run, "-fw_cfg name=opt/ovmf/X-PciMmio64Mb,string=%" PRIu64,
-		power_of_two(sum * 2) >> 20);
+	uint64_t enough = power_of_two(sum * 2);
+	pp_finding_remedy(run,
+		"<pcihole64 unit='GiB'>%" PRIu64 "</pcihole64> in its <controller type='pci' "
+		"index='0' model='pcie-root'>; or by QEMU's own words -fw_cfg "
+		"name=opt/ovmf/X-PciMmio64Mb,string=%" PRIu64,
+		(enough + GIB - 1) / GIB, enough >> 20);
 }
 
 void pp_check_guest_mappings(struct pp_check_run *run)

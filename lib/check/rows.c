@@ -126,7 +126,9 @@ static const struct pp_check_row rows[] = {
 	{30, "The guest's memory lies across addresses that the IOMMU keeps for itself.",
 		"A machine type of QEMU 7.1 or newer, which puts memory above the hole.", NULL},
 	{31, "The window that the guest's firmware keeps for large BARs is too small.",
-		"Widen the window: -fw_cfg name=opt/ovmf/X-PciMmio64Mb,string=MiB.", NULL},
+		"Widen the window: <pcihole64> of its pcie-root, or -fw_cfg "
+		"name=opt/ovmf/X-PciMmio64Mb,string=MiB.",
+		NULL},
 	{32, "The host's firmware or kernel gave one of the device's BARs no address.",
 		"\"Above 4G Decoding\" in the firmware's setup, or pci=realloc.", NULL},
 	{33, "The BARs of the card are resized, and the guest does not get along with that.",

@@ -50,6 +50,6 @@ pp_check_function pp_check_memory_short, pp_check_numa_far, pp_check_memlock, pp
 	pp_check_guest_mappings;
 /* guestkind.c */
 pp_check_function pp_check_guest_igd, pp_check_nvidia_windows, pp_check_rom_used, pp_check_rom_runs,
-	pp_check_peer_to_peer;
+	pp_check_rom_invalid, pp_check_peer_to_peer;
 
 #endif

@@ -218,6 +218,8 @@ static const struct pp_check_info table[] = {
 	ENTRY("file-unreadable", "guest", "36", "QEMU can open its files",
 		"the files that its definition names, /sys/kernel/security/lsm",
 		.run = pp_check_file_unreadable),
+	ENTRY("rom-invalid", "guest", "34", "The files given as ROMs are ROMs",
+		"the <rom file=> of its devices", .run = pp_check_rom_invalid),
 	ENTRY("rom-used", "guest", "34", "The ROM of its display is as the card came",
 		DEVICE "boot_vga, resource", .run = pp_check_rom_used),
 	ENTRY("rom-runs", "guest", "35", "No ROM runs in it for nothing",

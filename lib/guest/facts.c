@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* A guest's facts for checks: its definition settled, and what the host says of its devices and
  * files. */
+#include "base/cleanup.h"
 #include "base/parse.h"
 #include "lib/domain/address.h"
 #include "lib/guest/prepare.h"
@@ -9,6 +10,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static int settle(const struct pp_host *host, const struct pp_domain *domain, const char *file,
@@ -91,6 +93,24 @@ struct file_list {
 	bool oom;
 };
 
+/* QEMU takes none that is empty; a PCI ROM begins with 55 aa. */
+static enum pp_rom_kind rom_kind(const char *path)
+{
+	PP_CLOSE int fd = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	struct stat status;
+	uint8_t begin[2];
+
+	if (fd < 0 || fstat(fd, &status) < 0 || !S_ISREG(status.st_mode))
+		return PP_ROM_UNREAD;
+	ssize_t size = read(fd, begin, sizeof(begin));
+	if (size < 0)
+		return PP_ROM_UNREAD;
+	if (size == 0)
+		return PP_ROM_EMPTY;
+	return size == sizeof(begin) && begin[0] == 0x55 && begin[1] == 0xaa ? PP_ROM_WHOLE
+									     : PP_ROM_FOREIGN;
+}
+
 static void add_file(struct file_list *list, const char *what, const char *path)
 {
 	if (!path || list->oom)
@@ -107,8 +127,10 @@ static void add_file(struct file_list *list, const char *what, const char *path)
 	}
 	const char *copy = pp_arena_strdup(list->arena, path);
 	list->oom = !copy;
-	list->items[list->count++] = (struct pp_guest_file){
-		.what = what, .path = copy, .error = access(path, R_OK) < 0 ? -errno : 0};
+	list->items[list->count++] = (struct pp_guest_file){.what = what,
+		.path = copy,
+		.error = access(path, R_OK) < 0 ? -errno : 0,
+		.rom = pp_text_is(what, "rom") ? rom_kind(path) : PP_ROM_UNREAD};
 }
 
 /* Only of this machine: elsewhere the paths are not ours to look at. */

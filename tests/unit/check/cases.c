@@ -25,7 +25,12 @@ struct test_case {
 
 #define NO_GROUPS "-/sys/kernel/iommu_groups/*\n-*/iommu_group\n-/sys/class/iommu/*\n"
 #define NO_TABLE "-/sys/firmware/acpi/tables/DMAR\n"
-static const char *const forced[] = {"nvme0n1", "driverctl", NULL};
+static const char *const forced[] = {"nvme0n1", "driverctl", "win", NULL};
+#define AUTOSTARTED                                                                                \
+	"/etc/libvirt/qemu/win.xml = <domain><name>win</name><devices><hostdev mode='subsystem' "  \
+	"type='pci' managed='yes'><source><address domain='0x0000' bus='0x02' slot='0x00' "        \
+	"function='0x0'/></source></hostdev></devices></domain>\n"                                 \
+	"/etc/libvirt/qemu/autostart/win.xml -> /etc/libvirt/qemu/win.xml\n"
 
 static const struct test_case cases[] = {
 	/* ---- host */
@@ -183,15 +188,15 @@ static const struct test_case cases[] = {
 		"/proc/cmdline = vfio-pci.ids=8086:10d3\n", NVME},
 	{"claimed", PP_FAIL, NIC, "/etc/driverctl.d/pci-" NIC " = e1000e\n",
 		"/etc/driverctl.d/pci-" NIC " = vfio-pci\n", "driverctl unset-override"},
-	{"claimed", PP_WARN, NIC,
-		"/etc/libvirt/qemu/win.xml = <domain><name>win</name><devices><hostdev "
-		"mode='subsystem' type='pci' "
-		"managed='yes'><source><address domain='0x0000' bus='0x02' slot='0x00' "
-		"function='0x0'/>"
-		"</source></hostdev></devices></domain>\n"
-		"/etc/libvirt/qemu/autostart/win.xml -> /etc/libvirt/qemu/win.xml\n",
+	{"claimed", PP_WARN, NIC, AUTOSTARTED,
 		"/etc/libvirt/qemu/win.xml = <domain><name>win</name></domain>\n",
 		"virsh autostart --disable win"},
+	{"claimed", PP_FAIL, NIC, AUTOSTARTED, "/etc/libvirt/qemu/win.xml = <domain/>\n",
+		"virsh autostart --disable win", .options = {.guest = "ours"}},
+	{"claimed", PP_WARN, NIC, AUTOSTARTED, "/etc/libvirt/qemu/win.xml = <domain/>\n",
+		"virsh autostart --disable win", .options = {.guest = "theirs", .libvirt = true}},
+	{"claimed", PP_WARN, NIC, AUTOSTARTED, "/etc/libvirt/qemu/win.xml = <domain/>\n",
+		"virsh autostart --disable win", .options = {.guest = "ours", .force = forced}},
 	{"claimed", PP_WARN, NIC,
 		"/etc/pve/qemu-server/101.conf = hostpci0: 02:00,pcie=1\\nonboot: 1\n",
 		"/etc/pve/qemu-server/101.conf = onboot: 1\\n[snap]\\nhostpci0: 02:00\n", "101"},

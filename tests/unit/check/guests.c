@@ -310,6 +310,21 @@ static void open_file(struct scene *s)
 	closed_file(s);
 	s->file.error = 0;
 }
+static void empty_rom(struct scene *s)
+{
+	open_file(s);
+	s->file.rom = PP_ROM_EMPTY;
+}
+static void foreign_rom(struct scene *s)
+{
+	open_file(s);
+	s->file.rom = PP_ROM_FOREIGN;
+}
+static void whole_rom(struct scene *s)
+{
+	open_file(s);
+	s->file.rom = PP_ROM_WHOLE;
+}
 static void display(struct scene *s)
 {
 	static struct pp_health health;
@@ -422,6 +437,8 @@ static const struct {
 	{"viommu-options", PP_FAIL, viommu_no_split, viommu, "ioapic"},
 	{"viommu-options", PP_FAIL, viommu_wide, viommu, "48"},
 	{"file-unreadable", PP_FAIL, closed_file, open_file, "/root/gpu.rom"},
+	{"rom-invalid", PP_FAIL, empty_rom, whole_rom, "0 bytes"},
+	{"rom-invalid", PP_WARN, foreign_rom, whole_rom, "55 aa"},
 	{"rom-used", PP_WARN, display, display_with_file, "0xc0000"},
 	{"rom-runs", PP_WARN, hba, hba_off, "MPT"},
 	{"rom-runs", PP_NOTE, nic, hba_off, "rom bar='off'"},
