@@ -282,18 +282,9 @@ static int keep(struct pp_arena *arena, const char *data, size_t length, char **
 	return 0;
 }
 
-int pp_tree_read(struct pp_tree *tree, struct pp_arena *arena, const char *path, char **ret_data,
+static int read_whole(int fd, const char *path, size_t max, struct pp_arena *arena, char **ret_data,
 	size_t *ret_length)
 {
-	tell(tree, PP_TREE_READ, path);
-	if (tree->text) {
-		const struct pp_tree_node *node = NULL;
-		int r = text_file(tree, path, &node);
-		return r < 0 ? r : keep(arena, node->data, node->length, ret_data, ret_length);
-	}
-	PP_CLOSE int fd = open_at(tree, path, O_RDONLY);
-	if (fd < 0)
-		return fd;
 	char first[PIECE];
 	ssize_t n = read_up_to(fd, path, first, sizeof(first));
 	if (n < 0)
@@ -302,7 +293,8 @@ int pp_tree_read(struct pp_tree *tree, struct pp_arena *arena, const char *path,
 		return keep(arena, first, (size_t)n, ret_data, ret_length);
 	PP_FREE char *rest = NULL;
 	size_t length;
-	int r = pp_file_read_fd(fd, READ_MAX - sizeof(first), &rest, &length);
+	max = max > sizeof(first) ? max - sizeof(first) : 0;
+	int r = pp_file_read_fd(fd, max, &rest, &length);
 	if (r < 0)
 		return r;
 	char *data = pp_arena_alloc(arena, sizeof(first) + length + 1);
@@ -314,6 +306,50 @@ int pp_tree_read(struct pp_tree *tree, struct pp_arena *arena, const char *path,
 	if (ret_length)
 		*ret_length = sizeof(first) + length;
 	return 0;
+}
+
+static int read_text(const struct pp_tree *tree, struct pp_arena *arena, const char *path,
+	size_t max, char **ret_data, size_t *ret_length)
+{
+	const struct pp_tree_node *node = NULL;
+	int r = text_file(tree, path, &node);
+	if (r < 0)
+		return r;
+	return node->length > max ? -EFBIG
+				  : keep(arena, node->data, node->length, ret_data, ret_length);
+}
+
+int pp_tree_read(struct pp_tree *tree, struct pp_arena *arena, const char *path, char **ret_data,
+	size_t *ret_length)
+{
+	tell(tree, PP_TREE_READ, path);
+	if (tree->text)
+		return read_text(tree, arena, path, SIZE_MAX, ret_data, ret_length);
+	PP_CLOSE int fd = open_at(tree, path, O_RDONLY);
+	return fd < 0 ? fd : read_whole(fd, path, READ_MAX, arena, ret_data, ret_length);
+}
+
+int pp_tree_read_regular(struct pp_tree *tree, struct pp_arena *arena, const char *path, size_t max,
+	char **ret_data, size_t *ret_length)
+{
+	struct stat stat;
+	char self[64];
+	tell(tree, PP_TREE_READ, path);
+	if (tree->text)
+		return read_text(tree, arena, path, max, ret_data, ret_length);
+	/* What was looked at is what is opened, whatever is put into its place meanwhile. */
+	PP_CLOSE int seen = open_at(tree, path, O_PATH | O_NOFOLLOW);
+	if (seen < 0)
+		return seen;
+	if (fstat(seen, &stat) < 0)
+		return -errno;
+	if (!S_ISREG(stat.st_mode))
+		return -ENXIO;
+	if ((uint64_t)stat.st_size > max)
+		return -EFBIG;
+	snprintf(self, sizeof(self), "/proc/self/fd/%d", seen);
+	PP_CLOSE int fd = open(self, O_RDONLY | O_CLOEXEC);
+	return fd < 0 ? -errno : read_whole(fd, path, max, arena, ret_data, ret_length);
 }
 
 /* The first line without its newline and trailing blanks, in LINE of SIZE; its length. */

@@ -40,6 +40,11 @@ const char *pp_tree_root(const struct pp_tree *tree); /* "" for live, the direct
 /* The whole file; at most 16 MiB. In the arena, NUL added. */
 int pp_tree_read(struct pp_tree *tree, struct pp_arena *arena, const char *path, char **ret_data,
 	size_t *ret_length);
+/* The same of a regular file of at most MAX bytes that is no link, and of nothing else: where
+ * others can put what they like, a fifo would stop us, and to open a node (a watchdog, a tape) or a
+ * file of the kernel's does something. -ENXIO: it is no such file; -EFBIG. */
+int pp_tree_read_regular(struct pp_tree *tree, struct pp_arena *arena, const char *path, size_t max,
+	char **ret_data, size_t *ret_length);
 /* At most SIZE bytes from the start; returns how many, or -errno. */
 ssize_t pp_tree_read_bytes(struct pp_tree *tree, const char *path, void *bytes, size_t size);
 /* A file that is read in pieces (config space, of which not every byte may be touched). */

@@ -14,9 +14,14 @@ static void name_libvirt(struct cli *cli, const char *name, struct pp_error *err
 	const struct pp_libvirt_guest *guest = NULL;
 	if (pp_libvirt_guest_find(cli->context, name, &list, &guest, NULL) < 0)
 		return;
-	const char *session = guest->session ? " -c qemu:///session" : "";
-	pp_error_set(error, PP_STATUS_FAILED, -ENOENT, "%s is libvirt's: virsh%s %s %s", name,
-		session, cli->verb->name, name);
+	const char *verb = cli->verb->name;
+	if (guest->session)
+		pp_error_set(error, PP_STATUS_FAILED, -ENOENT,
+			"%s is libvirt's: virsh -c qemu:///session %s %s, as the user of %s", name,
+			verb, name, guest->session);
+	else
+		pp_error_set(error, PP_STATUS_FAILED, -ENOENT, "%s is libvirt's: virsh %s %s", name,
+			verb, name);
 	pp_error_id(error, "guest-of-libvirt");
 	pp_error_remedy(error,
 		"pcipass domcheck %s checks it; pcipass define --from-libvirt %s takes its "

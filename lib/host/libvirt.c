@@ -10,6 +10,9 @@
 #define STATUS "/run/libvirt/qemu"
 #define SESSION_DEFINED ".config/libvirt/qemu"
 #define SESSION_STATUS "libvirt/qemu/run"
+/* Of a user's folder no more than this is read, whatever he puts there. */
+#define SESSION_FILE_MAX ((size_t)1 << 20)
+#define SESSION_FILES 1000
 
 struct scan {
 	struct pp_tree *tree;
@@ -124,6 +127,38 @@ static int is_alive(struct scan *scan, const struct pp_libvirt_guest *guest)
 	return n == -EACCES || n == -EPERM;
 }
 
+int pp_qemu_holds_device(struct pp_tree *tree, const char *process)
+{
+	PP_CLEANUP(pp_arena_freep) struct pp_arena *arena = pp_arena_new();
+	char folder[PP_PATH_MAX], path[PP_PATH_MAX];
+	char **names, *target;
+	size_t count;
+	if (!arena)
+		return -ENOMEM;
+	pp_path(folder, sizeof(folder), "/proc/%s/fd", process);
+	int r = pp_tree_list(tree, arena, folder, &names, &count);
+	if (r < 0)
+		return r == -ENOMEM ? r : 1;
+	for (size_t i = 0; i < count; i++)
+		if (pp_path(path, sizeof(path), "%s/%s", folder, names[i]) == 0 &&
+			pp_tree_link(tree, arena, path, &target) == 0 &&
+			pp_text_starts(target, "/dev/vfio/"))
+			return 1;
+	return 0;
+}
+
+/* Whether PROCESS, which says that it is libvirt's of this name, is. */
+static int is_libvirts(
+	struct pp_tree *tree, struct pp_arena *arena, const char *name, const char *process)
+{
+	char path[PP_PATH_MAX];
+	char *line;
+	if (pp_path(path, sizeof(path), STATUS "/%s.pid", name) == 0 &&
+		pp_tree_line(tree, arena, path, &line) == 0 && pp_text_is(line, process))
+		return 1;
+	return pp_qemu_holds_device(tree, process);
+}
+
 int pp_qemu_lives(struct pp_tree *tree, const char *name, const char *tool)
 {
 	PP_CLEANUP(pp_arena_freep) struct pp_arena *arena = pp_arena_new();
@@ -142,9 +177,12 @@ int pp_qemu_lives(struct pp_tree *tree, const char *name, const char *tool)
 		r = pp_qemu_guest(tree, arena, names[i], &guest, &by);
 		if (r < 0)
 			return r;
-		if (pp_text_is(guest, name) && pp_text_is(by, tool) &&
-			pp_parse_int(names[i], &pid) == 0)
-			return pid;
+		if (!pp_text_is(guest, name) || !pp_text_is(by, tool) ||
+			pp_parse_int(names[i], &pid) < 0)
+			continue;
+		r = pp_text_is(tool, "libvirt") ? is_libvirts(tree, arena, name, names[i]) : 1;
+		if (r != 0)
+			return r < 0 ? r : pid;
 	}
 	return 0;
 }
@@ -152,12 +190,21 @@ int pp_qemu_lives(struct pp_tree *tree, const char *name, const char *tool)
 /* ---- files -------------------------------------------------------------------------------------
  */
 
+int pp_libvirt_file(struct pp_tree *tree, struct pp_arena *arena, const char *path,
+	const char *session, char **ret_text, size_t *ret_length)
+{
+	if (!session)
+		return pp_tree_read(tree, arena, path, ret_text, ret_length);
+	return pp_tree_read_regular(tree, arena, path, SESSION_FILE_MAX, ret_text, ret_length);
+}
+
 /* 1: a guest; 0: none of it is believed. */
-static int read_file(struct scan *scan, const char *path, struct pp_libvirt_guest *ret_guest)
+static int read_file(struct scan *scan, const char *path, const char *session,
+	struct pp_libvirt_guest *ret_guest)
 {
 	char *text;
 	size_t length;
-	int r = pp_tree_read(scan->tree, scan->scratch, path, &text, &length);
+	int r = pp_libvirt_file(scan->tree, scan->scratch, path, session, &text, &length);
 	if (r >= 0)
 		r = pp_libvirt_parse(scan->arena, text, length, ret_guest);
 	if (r < 0)
@@ -172,7 +219,7 @@ static int read_definition(
 	struct pp_libvirt_guest guest;
 	if (pp_path(path, sizeof(path), "%s/%s", folder, file) < 0)
 		return 0;
-	int r = read_file(scan, path, &guest);
+	int r = read_file(scan, path, session, &guest);
 	if (r <= 0)
 		return r;
 	guest.file = pp_arena_strdup(scan->arena, path);
@@ -204,7 +251,7 @@ static int read_status(struct scan *scan, const char *folder, const char *file, 
 	struct pp_libvirt_guest guest;
 	if (pp_path(path, sizeof(path), "%s/%s", folder, file) < 0)
 		return 0;
-	int r = read_file(scan, path, &guest);
+	int r = read_file(scan, path, session, &guest);
 	if (r > 0)
 		r = guest.qemu > 0 ? is_alive(scan, &guest) : 0;
 	if (r <= 0)
@@ -234,9 +281,13 @@ static int read_folder(struct scan *scan, const char *folder, const char *sessio
 	if (r < 0)
 		return r == -ENOMEM ? r : 0;
 	r = 0;
-	for (size_t i = 0; r >= 0 && i < count; i++)
-		if (pp_text_ends(names[i], ".xml"))
-			r = one(scan, folder, names[i], session);
+	for (size_t i = 0, files = 0; r >= 0 && i < count; i++) {
+		if (!pp_text_ends(names[i], ".xml"))
+			continue;
+		if (session && ++files > SESSION_FILES)
+			break;
+		r = one(scan, folder, names[i], session);
+	}
 	return r < 0 ? r : 0;
 }
 

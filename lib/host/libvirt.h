@@ -16,6 +16,11 @@ int pp_libvirt_parse(struct pp_arena *arena, const char *text, size_t length,
 /* Where the <domain> of a status file begins and ends (libvirt's own notes are around it). */
 int pp_libvirt_domain_text(const char *text, size_t length, size_t *ret_start, size_t *ret_length);
 
+/* A definition or status; SESSION not NULL: in a folder of a user, who may have put anything there.
+ */
+int pp_libvirt_file(struct pp_tree *tree, struct pp_arena *arena, const char *path,
+	const char *session, char **ret_text, size_t *ret_length);
+
 /* All guests of this machine: those that are defined, those that run, those that are both (once).
  * Of the system's daemon first, by name. DEFINED false: only those that run. 0 or -ENOMEM. */
 int pp_libvirt_read(struct pp_tree *tree, struct pp_arena *arena, bool defined,
@@ -25,8 +30,11 @@ int pp_libvirt_read(struct pp_tree *tree, struct pp_arena *arena, bool defined,
  * "pcipass" or "qemu". -ENOMEM, else 0. */
 int pp_qemu_guest(struct pp_tree *tree, struct pp_arena *arena, const char *process,
 	const char **ret_name, const char **ret_tool);
+/* Whether it has a VFIO group or device open, or that cannot be looked at: -ENOMEM, 0 or 1. */
+int pp_qemu_holds_device(struct pp_tree *tree, const char *process);
 /* Whether a QEMU that TOOL ("libvirt", "pcipass") started runs a guest of this name: -ENOMEM, 0, or
- * its pid. */
+ * its pid. Any user's process can say that it is one: libvirt's is believed when libvirt noted it,
+ * or when it has a device. */
 int pp_qemu_lives(struct pp_tree *tree, const char *name, const char *tool);
 
 #endif

@@ -7,6 +7,7 @@
 #include "lib/host/setting.h"
 #include "lib/host/use.h"
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 /* A QEMU that holds a VFIO group is a guest, and has a name. */
@@ -39,6 +40,12 @@ static int add_device(struct pp_reader *reader, const struct pp_libvirt_guest *g
 		use->text = pp_arena_printf(reader->arena, "it is in guest %s", use->owner);
 		return use->owner && use->text ? 0 : -ENOMEM;
 	}
+	/* A user can write what he likes of his guests; the process shows what is true. */
+	char process[16];
+	snprintf(process, sizeof(process), "%d", (int)guest->qemu);
+	int r = guest->session ? pp_qemu_holds_device(reader->tree, process) : 1;
+	if (r <= 0)
+		return r;
 	struct pp_use use = {.kind = PP_USE_GUEST,
 		.device = device,
 		.name = guest->name,

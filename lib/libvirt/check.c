@@ -28,12 +28,14 @@ int pp_libvirt_guest_find(struct pp_context *context, const char *name,
 }
 
 /* The text of its <domain>: what libvirt notes around it is left out. */
-static int read_domain(struct pp_context *context, struct pp_arena *arena, const char *file,
-	const char **ret_text, size_t *ret_length, struct pp_error *error)
+static int read_domain(struct pp_context *context, struct pp_arena *arena,
+	const struct pp_libvirt_guest *guest, bool live, const char **ret_text, size_t *ret_length,
+	struct pp_error *error)
 {
+	const char *file = (live || !guest->file) && guest->status ? guest->status : guest->file;
 	char *text;
 	size_t length, start, size;
-	int r = pp_tree_read(context->tree, arena, file, &text, &length);
+	int r = pp_libvirt_file(context->tree, arena, file, guest->session, &text, &length);
 	if (r >= 0)
 		r = pp_libvirt_domain_text(text, length, &start, &size);
 	if (r < 0)
@@ -47,12 +49,11 @@ int pp_libvirt_xml(struct pp_context *context, const struct pp_libvirt_guest *gu
 	char **ret_xml, size_t *ret_length, struct pp_error *error)
 {
 	PP_CLEANUP(pp_arena_freep) struct pp_arena *arena = pp_arena_new();
-	const char *file = (live || !guest->file) && guest->status ? guest->status : guest->file;
 	const char *text;
 	size_t length;
 	if (!arena)
 		return pp_error_oom(error);
-	int r = read_domain(context, arena, file, &text, &length, error);
+	int r = read_domain(context, arena, guest, live, &text, &length, error);
 	if (r < 0)
 		return r;
 	char *xml = strndup(text, length);
@@ -99,8 +100,7 @@ int pp_libvirt_check(struct pp_context *context, const struct pp_host *host, con
 	int r = pp_libvirt_guest_find(context, name, &list, &guest, error);
 	if (r < 0)
 		return r;
-	r = read_domain(
-		context, arena, guest->status ? guest->status : guest->file, &text, &length, error);
+	r = read_domain(context, arena, guest, true, &text, &length, error);
 	if (r < 0)
 		return r;
 	own.group |= takes_group(context);

@@ -20,6 +20,7 @@ import subprocess
 import sys
 import tempfile
 import termios
+import threading
 import time
 import unittest
 import xml.etree.ElementTree
@@ -758,6 +759,50 @@ class Libvirt(Case):
         self.said(out, "win11, libvirt, running")
         shutil.rmtree(self.root + "/proc/4242")
         self.assertNotIn(b"win11", self.root_run("nodedev-list", "--long").stdout)
+
+    def test_files_that_change_meanwhile(self):
+        """It is being upgraded, or somebody edits: definitions are replaced, cut and written anew under us. Each is
+        read whole or not at all, and what runs is seen each time."""
+        path, whole = self.root + "/etc/libvirt/qemu/off.xml", self.domain("off").encode()
+        over = threading.Event()
+        def change():
+            size = 0
+            while not over.is_set():
+                size = (size + 61) % len(whole)
+                with open(path, "wb") as file:
+                    file.write(whole[:size])
+                with open(path + ".new", "wb") as file:
+                    file.write(whole)
+                os.rename(path + ".new", path)
+                os.unlink(path)
+        thread = threading.Thread(target=change)
+        thread.start()
+        try:
+            for args in ([], ["nodedev-list", "--long"], ["nodedev-check", "04:00.0"], ["domcheck", "win11"]) * 8:
+                out = self.root_run(*args)
+                self.assertEqual(out.stderr, b"")
+                if args[:1] != ["domcheck"]:
+                    self.assertIn(b"win11, libvirt, running", out.stdout)
+            for _ in range(8):
+                self.said(self.ends(self.root_run("start", "off"), FAILED), "no guest|off is libvirt's")
+        finally:
+            over.set()
+            thread.join()
+
+    def test_a_user_puts_things_into_his_folder(self):
+        """Root reads the definitions of users: a pipe, a node, a link or a huge file there stops nothing."""
+        home = self.root + "/home/ann/.config/libvirt/qemu"
+        self.put("/etc/passwd", "root:x:0:0::/root:/bin/sh\nann:x:1000:1000::/home/ann:/bin/sh\n")
+        self.put("/home/ann/.config/libvirt/qemu/mine.xml", self.domain("mine", 1))
+        os.mkfifo(home + "/pipe.xml")
+        os.symlink("/dev/zero", home + "/zero.xml")
+        os.symlink("mine.xml", home + "/link.xml")
+        os.mkdir(home + "/folder.xml")
+        with open(home + "/huge.xml", "wb") as file:
+            file.truncate(1 << 40)
+        out = self.ends(self.root_run("nodedev-check", "04:00.0"), IN_USE)
+        self.assertIn(b"win11, libvirt, running", out.stdout)
+        self.said(self.ends(self.root_run("start", "mine"), FAILED), "mine is libvirt's: virsh -c qemu:///session start mine, as the user of /home/ann")
 
     def test_the_hook_by_hand(self):
         """Called in every wrong way: it says so or does nothing, and nothing is changed."""

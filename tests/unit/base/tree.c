@@ -462,6 +462,48 @@ static void large_and_odd_files(void **state)
 	pp_tree_free(tree);
 }
 
+/* What another user put into his folder: nothing but a file is opened, on this machine too. */
+static void regular_files(void **state)
+{
+	static const struct {
+		const char *name;
+		size_t max;
+		int r;
+	} cases[] = {{"plain", 100000, 0}, {"plain", 5000, 0}, {"plain", 4999, -EFBIG},
+		{"plain", 10, -EFBIG}, {"short", 2, 0}, {"pipe", 5000, -ENXIO},
+		{"link", 5000, -ENXIO}, {"kernel", 5000, -ENXIO}, {"node", 5000, -ENXIO},
+		{"folder", 5000, -ENXIO}, {"none", 5000, -ENOENT}};
+	const char *const roots[] = {NULL, folder};
+	char path[200], *bytes = malloc(5000);
+	memset(bytes, 'z', 5000);
+	write_at("/user/plain", bytes, 5000);
+	write_at("/user/short", "xy", 2);
+	write_at("/user/folder/x", "xy", 2);
+	free(bytes);
+	snprintf(path, sizeof(path), "%s/user/pipe", folder);
+	assert_int_equal(mkfifo(path, 0600), 0);
+	snprintf(path, sizeof(path), "%s/user/link", folder);
+	assert_int_equal(symlink("plain", path), 0);
+	snprintf(path, sizeof(path), "%s/user/kernel", folder);
+	assert_int_equal(symlink("/proc/kmsg", path), 0);
+	snprintf(path, sizeof(path), "%s/user/node", folder);
+	assert_int_equal(symlink("/dev/null", path), 0);
+	for (size_t i = 0; i < PP_COUNT(roots) * PP_COUNT(cases); i++) {
+		size_t n = i / PP_COUNT(roots), length = 0;
+		const char *root = roots[i % PP_COUNT(roots)];
+		struct pp_tree *tree;
+		char *data;
+		assert_int_equal(pp_tree_open(root, &tree, NULL), 0);
+		snprintf(path, sizeof(path), "%s/user/%s", root ? "" : folder, cases[n].name);
+		assert_int_equal(
+			pp_tree_read_regular(tree, arena, path, cases[n].max, &data, &length),
+			cases[n].r);
+		if (cases[n].r == 0)
+			assert_int_equal(length, *cases[n].name == 'p' ? 5000 : 2);
+		pp_tree_free(tree);
+	}
+}
+
 static void unreadable_files(void **state)
 {
 	struct pp_tree *tree;
@@ -557,6 +599,7 @@ int main(void)
 		cmocka_unit_test(links_that_multiply),
 		cmocka_unit_test(many_files),
 		cmocka_unit_test(large_and_odd_files),
+		cmocka_unit_test(regular_files),
 		cmocka_unit_test(unreadable_files),
 		cmocka_unit_test(live_machine),
 		cmocka_unit_test(live_files_that_vanish),

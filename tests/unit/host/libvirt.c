@@ -292,25 +292,145 @@ static void test_names(void **state)
 	}
 }
 
-static void test_thousands(void **state)
+#define PASSWD "/etc/passwd = root:x:0:0::/root:/bin/sh\\nann:x:1000:1000::/home/ann:/bin/sh\\n\n"
+#define SESSION(state)                                                                             \
+	"/run/user/1000/libvirt/qemu/run/mine.xml = <domstatus state='" state                      \
+	"' pid='77'>" DOMAIN("mine", HOSTDEV("0x01", "no")) "</domstatus>\n"
+
+/* A user can write what he likes of his guests: that one has a device is believed when its process
+ * has. */
+static void test_forged_session(void **state)
+{
+	static const struct {
+		const char *descriptors;
+		size_t n_uses;
+	} cases[] = {
+		{"/proc/77/fd/3 -> /dev/null\n", 0},
+		{"/proc/77/fd/\n", 0},
+		{"/proc/77/fd ! EACCES\n", 1},
+		{"/proc/77/fd/20 -> /dev/vfio/5\n", 1},
+	};
+	for (size_t i = 0; i < PP_COUNT(cases); i++) {
+		PP_BUFFER struct pp_buffer text = PP_BUFFER_INIT;
+		struct machine machine;
+		pp_buffer_printf(&text, "%s%s",
+			NVME PASSWD SESSION("running") CMDLINE("77", "mine"), cases[i].descriptors);
+		machine_open(&machine, pp_buffer_text(&text), PP_READ_USES);
+		if (machine.host->n_uses != cases[i].n_uses)
+			fail_msg("case %zu: %zu uses", i, machine.host->n_uses);
+		machine_close(&machine);
+	}
+}
+
+/* Whether libvirt runs a guest of this name: not because somebody's process says so. */
+static void test_lives(void **state)
+{
+#define LIVES(more) NVME CMDLINE("77", "mine") more
+	static const struct {
+		const char *text;
+		const char *tool;
+		int pid;
+	} cases[] = {
+		{LIVES(""), "libvirt", 77}, /* its files cannot be looked at */
+		{LIVES("/proc/77/fd/3 -> /dev/null\n"), "libvirt", 0},
+		{LIVES("/proc/77/fd/3 -> /dev/vfio/5\n"), "libvirt", 77},
+		{LIVES("/proc/77/fd/3 -> /dev/null\n/run/libvirt/qemu/mine.pid = 77\n"), "libvirt",
+			77},
+		{LIVES("/proc/77/fd/3 -> /dev/null\n/run/libvirt/qemu/mine.pid = 78\n"), "libvirt",
+			0},
+		{LIVES("/proc/77/fd/3 -> /dev/null\n/run/libvirt/qemu/other.pid = 77\n"), "libvirt",
+			0},
+		{LIVES("/run/libvirt/qemu/mine.pid = 77\n"), "pcipass", 0},
+		{LIVES("/run/pcipass/guests/mine/engine = 77 5\n"), "pcipass", 77},
+		{LIVES("/run/pcipass/guests/mine/engine = 77 5\n"), "libvirt", 0},
+		{NVME "/run/libvirt/qemu/mine.pid = 77\n", "libvirt", 0},
+	};
+	for (size_t i = 0; i < PP_COUNT(cases); i++) {
+		struct machine machine;
+		machine_open(&machine, cases[i].text, PP_READ_DEVICES);
+		int pid = pp_qemu_lives(machine.context.tree, "mine", cases[i].tool);
+		if (pid != cases[i].pid)
+			fail_msg("case %zu: %d", i, pid);
+		machine_close(&machine);
+	}
+}
+
+/* A user's folder holds up nobody: large files and many of them are left. */
+static void test_full_session(void **state)
 {
 	PP_BUFFER struct pp_buffer text = PP_BUFFER_INIT;
 	struct machine machine;
 	struct pp_libvirt_list *list;
-	pp_buffer_puts(&text, NVME);
-	for (int i = 0; i < 5000; i++)
+	pp_buffer_puts(&text, NVME PASSWD "/home/ann/.config/libvirt/qemu/a.xml = <!-- ");
+	for (int i = 0; i < 1 << 16; i++)
+		pp_buffer_puts(&text, "0123456789abcdef0");
+	pp_buffer_puts(&text, " -->" DOMAIN("large", "") "\n");
+	for (int i = 0; i < 2000; i++)
 		pp_buffer_printf(&text,
-			"/etc/libvirt/qemu/g%d.xml = <domain><name>g%d</name><devices>%s</devices>"
-			"</domain>\n",
-			i, i, i % 2 ? HOSTDEV("0x01", "yes") : "");
-	long long began = pp_clock_ms();
-	machine_open(&machine, pp_buffer_text(&text), PP_READ_ALL);
-	assert_int_equal(machine.host->n_settings, 2500);
+			"/home/ann/.config/libvirt/qemu/b%d.xml = "
+			"<domain><name>b%d</name></domain>\n",
+			i, i);
+	machine_open(&machine, pp_buffer_text(&text), PP_READ_DEVICES);
 	assert_int_equal(pp_libvirt_list(&machine.context, &list, NULL), 0);
-	assert_int_equal(list->n_items, 5000);
-	assert_true(pp_clock_ms() - began < 20000);
+	assert_int_equal(list->n_items, 999);
+	assert_null(pp_libvirt_find(list, "large"));
 	pp_libvirt_list_free(list);
 	machine_close(&machine);
+}
+
+static void count_call(enum pp_tree_access access, const char *path, void *data)
+{
+	size_t *calls = data;
+	(*calls)++;
+}
+
+/* What a machine with so many guests costs, in files that are asked for; every second has a device,
+ * and the first RUNNING run. */
+static size_t calls_for(size_t guests, size_t running)
+{
+	PP_BUFFER struct pp_buffer text = PP_BUFFER_INIT;
+	struct pp_context context = {.read_only = true};
+	struct pp_libvirt_list *list;
+	struct pp_host *host;
+	size_t calls = 0;
+	pp_buffer_puts(&text, NVME);
+	for (size_t i = 0; i < guests; i++)
+		pp_buffer_printf(&text,
+			"/etc/libvirt/qemu/g%zu.xml = <domain><name>g%zu</name><uuid>%zu</uuid>"
+			"<devices>%s</devices></domain>\n",
+			i, i, i, i % 2 ? HOSTDEV("0x01", "yes") : "");
+	for (size_t i = 0; i < running; i++)
+		pp_buffer_printf(&text,
+			"/run/libvirt/qemu/g%zu.xml = <domstatus state='running' pid='%zu'><domain>"
+			"<name>g%zu</name><uuid>%zu</uuid><devices>%s</devices></domain></"
+			"domstatus>\n"
+			"/proc/%zu/cmdline = qemu\\x00-name\\x00guest=g%zu\\x00\n",
+			i, i + 100, i, i, i % 2 ? HOSTDEV("0x01", "yes") : "", i + 100, i);
+	assert_int_equal(pp_tree_parse("test.host", pp_buffer_text(&text),
+				 strlen(pp_buffer_text(&text)), &context.tree, NULL),
+		0);
+	pp_tree_watch(context.tree, count_call, &calls);
+	assert_int_equal(pp_host_read(&context, PP_READ_ALL, &host, NULL), 0);
+	assert_int_equal(host->n_settings, guests / 2);
+	assert_int_equal(pp_libvirt_list(&context, &list, NULL), 0);
+	assert_int_equal(list->n_items, guests);
+	assert_true(guests == 0 || pp_libvirt_find(list, "g1"));
+	pp_libvirt_list_free(list);
+	pp_host_free(host);
+	pp_tree_free(context.tree);
+	return calls;
+}
+
+/* Thousands: each definition is asked for twice, for the host and for the list, with its link that
+ * starts it; one that runs three times with its process, and its process is looked at for what it
+ * has open. */
+static void test_thousands(void **state)
+{
+	size_t none = calls_for(0, 0);
+	assert_int_equal(calls_for(2000, 0) - none, 2000 * 4);
+	size_t busy = calls_for(2000, 1000) - none - (size_t)2000 * 4;
+	print_message("a guest that runs costs %zu.%zu files\n", busy / 1000, busy % 1000 / 100);
+	assert_true(busy <= 1000 * 10);
 }
 
 int main(void)
@@ -320,6 +440,8 @@ int main(void)
 		cmocka_unit_test(test_bad), cmocka_unit_test(test_changed),
 		cmocka_unit_test(test_deep), cmocka_unit_test(test_running),
 		cmocka_unit_test(test_stale), cmocka_unit_test(test_sessions),
-		cmocka_unit_test(test_names), cmocka_unit_test(test_thousands)};
+		cmocka_unit_test(test_names), cmocka_unit_test(test_forged_session),
+		cmocka_unit_test(test_lives), cmocka_unit_test(test_full_session),
+		cmocka_unit_test(test_thousands)};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
