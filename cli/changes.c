@@ -186,9 +186,10 @@ const struct cli_verb cli_verb_changes = {
 		   "  # pcipass changes --undo 1\n"
 		   "  Change 1 undone\n",
 	.usage = "[--undo N | --all]",
-	.details = "Devices that are out (drivers do not outlive a boot), and libvirt's hook "
-		   "(change `hook`). STATE\n"
-		   "says what is no longer as the change left it, and what is on trial. A module "
+	.details = "Devices that are out (drivers do not outlive a boot), those that are bound at "
+		   "each boot\n"
+		   "(`boot-ADDRESS`), and libvirt's hook (`hook`). STATE says what is no longer as "
+		   "the change left it, and what is on trial. A module "
 		   "that was loaded\n"
 		   "stays loaded. What a guest has comes back when the guest ends.\n",
 	.options = options,

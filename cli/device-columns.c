@@ -22,6 +22,7 @@ enum {
 	RESET,
 	USED_BY,
 	OWNER,
+	BOOT,
 	PARENT,
 	LINK,
 	VFS,
@@ -54,6 +55,8 @@ const struct cli_column cli_device_columns[] = {
 	{"RESET", "the kernel's ways to reset it", CLI_LIST, true, PP_READ_CONFIG, RESET},
 	{"USED-BY", "what on the host uses it", CLI_PHRASES, true, PP_READ_USES, USED_BY},
 	{"OWNER", "who took it: host, guest:NAME", CLI_TEXT, false, 0, OWNER},
+	{"BOOT", "the driver that it gets at each boot (nodedev-detach --config)", CLI_TEXT, false,
+		0, BOOT},
 	{"PARENT", "the bridge above", CLI_TEXT, false, 0, PARENT},
 	{"LINK", "PCI Express link: now, and at best", CLI_TEXT, false, PP_READ_CONFIG, LINK},
 	{"VFS", "virtual functions: now, and at most", CLI_TEXT, false, PP_READ_CONFIG, VFS},
@@ -147,6 +150,16 @@ static void put_owner(struct cli *cli, struct pp_buffer *cell, const struct pp_d
 	if (pp_device_owner(cli->context, &device->address, owner, sizeof(owner), &origin, NULL) >=
 		0)
 		pp_buffer_puts(cell, owner);
+}
+
+static void put_boot(struct cli *cli, struct pp_buffer *cell, const struct pp_device *device)
+{
+	PP_CLEANUP(pp_binding_list_freep) struct pp_binding_list *list = NULL;
+	if (pp_bindings_list(cli->context, &list, NULL) < 0)
+		return;
+	for (size_t i = 0; i < list->n_items; i++)
+		if (pp_text_is(list->items[i].address, device->name) && !list->items[i].fault)
+			pp_buffer_puts(cell, list->items[i].driver);
 }
 
 static const char *speed_text(unsigned code)
@@ -251,6 +264,9 @@ static void put_cell(struct cli *cli, struct pp_buffer *cell, int id, const stru
 		break;
 	case OWNER:
 		put_owner(cli, cell, device);
+		break;
+	case BOOT:
+		put_boot(cli, cell, device);
 		break;
 	case LINK:
 		put_link(cell, &device->capabilities);

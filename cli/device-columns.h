@@ -9,6 +9,9 @@
 extern const struct cli_column cli_device_columns[];
 extern const size_t cli_n_device_columns;
 #define CLI_DEVICE_DEFAULTS "ADDRESS,ID,CLASS,DRIVER,GROUP,NUMA,CAN-GO,RESET,USED-BY,NAME"
+/* Where any device is bound at each boot. */
+#define CLI_DEVICE_DEFAULTS_BOUND                                                                  \
+	"ADDRESS,ID,CLASS,DRIVER,BOOT,GROUP,NUMA,CAN-GO,RESET,USED-BY,NAME"
 
 /* Adds a row. 0 or -ENOMEM. */
 int cli_device_row(struct cli *cli, struct cli_table *table, const struct pp_host *host,

@@ -162,3 +162,18 @@ void cli_devices_say(struct cli *cli, const struct cli_devices *devices, const c
 		cli_print(cli, "Device %s %s\n", cli_device_called(devices, i, text), what);
 	cli_end(cli);
 }
+
+void cli_boot_image(struct cli *cli, bool changed)
+{
+	struct pp_boot_image_info info;
+	if (pp_boot_image_info(cli->context, &info, NULL) < 0 || !info.command)
+		return;
+	if (!info.supported)
+		cli_say(cli,
+			"note: the initramfs of this host (%s) does not know of bindings: a driver "
+			"that is loaded there comes first",
+			info.command);
+	else if (changed || info.stale)
+		cli_say(cli, "note: the initramfs has to be made anew for it: %s", info.command);
+	cli_set_string(cli, "initramfs", changed || info.stale ? info.command : NULL);
+}

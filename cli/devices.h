@@ -21,6 +21,7 @@ PP_DEFINE_CLEANUP(struct pp_host *, pp_host_free)
 PP_DEFINE_CLEANUP(struct pp_findings *, pp_findings_free)
 PP_DEFINE_CLEANUP(struct pp_unfinished_list *, pp_unfinished_free)
 PP_DEFINE_CLEANUP(struct pp_change_list *, pp_change_list_free)
+PP_DEFINE_CLEANUP(struct pp_binding_list *, pp_binding_list_free)
 PP_DEFINE_CLEANUP(struct pp_plan *, pp_plan_free)
 /* Finds each, once. The words must outlive the list. Returns an exit status. */
 int cli_devices_find(struct cli *cli, const struct pp_host *host, const char *const *words,
@@ -49,5 +50,8 @@ char *cli_devices_blame(const struct cli_devices *devices, const char *what);
 void cli_devices_say(struct cli *cli, const struct cli_devices *devices, const char *what);
 /* [{"name", "address"}] */
 struct pp_json *cli_devices_json(const struct cli_devices *devices);
+
+/* Bindings were changed, or not: says what has to be run for an initramfs that holds them. */
+void cli_boot_image(struct cli *cli, bool changed);
 
 #endif

@@ -21,12 +21,28 @@ static const struct pp_option options[] = {
 
 /* ---- a table --------------------------------------------------------------------------------- */
 
+/* A binding that does not hold is nowhere else to be seen: its device is another one, or gone. */
+static void say_bindings(struct cli *cli, const struct pp_binding_list *bindings)
+{
+	for (size_t i = 0; i < bindings->n_items; i++)
+		if (bindings->items[i].fault)
+			cli_say(cli, "note: what was to go to %s at each boot is not: %s",
+				bindings->items[i].driver, bindings->items[i].fault);
+}
+
 static int list_long(struct cli *cli)
 {
 	struct pp_error error = {0};
 	PP_CLEANUP(cli_table_freep) struct cli_table *table = NULL;
-	if (cli_table_new(cli_device_columns, cli_n_device_columns, CLI_DEVICE_DEFAULTS, columns,
-		    &table, &error) < 0)
+	PP_CLEANUP(pp_binding_list_freep) struct pp_binding_list *bindings = NULL;
+	int opened = cli_open(cli);
+	if (opened)
+		return opened;
+	if (pp_bindings_list(cli->context, &bindings, &error) < 0)
+		return cli_fail(cli, &error);
+	const char *defaults = bindings->n_items ? CLI_DEVICE_DEFAULTS_BOUND : CLI_DEVICE_DEFAULTS;
+	if (cli_table_new(cli_device_columns, cli_n_device_columns, defaults, columns, &table,
+		    &error) < 0)
 		return cli_fail(cli, &error);
 	PP_CLEANUP(pp_host_freep) struct pp_host *host = NULL;
 	int status = cli_read(cli, cli_table_depth(table), &host);
@@ -35,6 +51,7 @@ static int list_long(struct cli *cli)
 	for (size_t i = 0; i < host->n_devices; i++)
 		if (cli_device_row(cli, table, host, &host->devices[i]) < 0)
 			return cli_oom(cli);
+	say_bindings(cli, bindings);
 	if (cli->json)
 		cli_set(cli, "devices", cli_table_json(table));
 	else if (cli_table_print(table, stdout, !no_headings, -1) < 0)

@@ -291,6 +291,7 @@ struct pp_use {
 	const char *text;     /* "nvme0n1p1 is mounted on /mnt" */
 	const char *evidence; /* "/proc/self/mountinfo: 36 1 259:1 / /mnt rw ..." */
 	bool blocking;        /* taking the device away would hurt */
+	bool root;            /* the host cannot start without it: / or /usr lies on it */
 	const char *tool;  /* of a guest's: who runs it: "libvirt", "pcipass", "qemu"; else NULL */
 	const char *owner; /* of a guest's: "win11, libvirt, running"; else NULL */
 };
@@ -644,6 +645,48 @@ int pp_device_reset(struct pp_context *context, const struct pp_device *device, 
 /* Who holds a device that is out: "host" (detached by hand), "guest:NAME", "" not out. */
 int pp_device_owner(struct pp_context *context, const struct pp_address *address, char *owner,
 	size_t size, struct pp_driver_state *ret_origin, struct pp_error *error);
+
+/* ---- from the next boot on (lib/apply/binding.h) ------------------------------------------------
+ */
+
+/* A device that gets this driver at each boot, before the host's own can take it. */
+struct pp_binding {
+	const char *address, *driver;
+	const char *identity; /* what it is known by, words */
+	int64_t when;         /* written, seconds since 1970; 0: not known */
+	const char *fault;    /* why it does not hold: another device is there now; NULL: it does */
+};
+struct pp_binding_list {
+	const struct pp_binding *items; /* by address */
+	size_t n_items;
+	struct pp_arena *arena;
+};
+int pp_bindings_list(
+	struct pp_context *context, struct pp_binding_list **ret_list, struct pp_error *error);
+void pp_binding_list_free(struct pp_binding_list *list);
+/* Refuses what may not be taken from the host's start: bridges, and the disk of its root. */
+int pp_binding_check(const struct pp_host *host, const struct pp_device *const *devices,
+	size_t n_devices, struct pp_error *error);
+/* All of them or none. DRIVER: NULL for vfio-pci, or the variant that the kernel's aliases name.
+ * Nothing is done to the devices now. */
+int pp_bindings_add(struct pp_context *context, const struct pp_device *const *devices,
+	size_t n_devices, const char *driver, bool *ret_changed, struct pp_error *error);
+/* What is not bound is no error. The device need not be there. */
+int pp_bindings_remove(struct pp_context *context, const struct pp_address *addresses,
+	size_t n_addresses, bool *ret_changed, struct pp_error *error);
+/* What the system does at boot: gives the bound devices (ADDRESS: that one alone; NULL: all) to
+ * their drivers. One that is another device now is left alone, and said; so is one that its
+ * driver has already, except in an initramfs. */
+int pp_bindings_apply(struct pp_context *context, const char *address,
+	const struct pp_apply_options *options, struct pp_error *error);
+/* The image that the host boots from holds copies of the bindings. */
+struct pp_boot_image_info {
+	const char *command; /* that makes it anew; NULL: this host has none, as far as is seen */
+	bool stale;          /* a binding was changed since it was made */
+	bool supported;      /* what makes it knows of bindings */
+};
+int pp_boot_image_info(
+	struct pp_context *context, struct pp_boot_image_info *ret_info, struct pp_error *error);
 
 /* ---- proofs (lib/vfio)
  * ---------------------------------------------------------------------------- */

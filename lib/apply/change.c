@@ -13,7 +13,10 @@
 #include <string.h>
 #include <sys/stat.h>
 
+PP_DEFINE_CLEANUP(struct pp_binding_list *, pp_binding_list_free)
+
 #define HOOK_ID "hook"
+#define BOOT_ID "boot-" /* and an address */
 
 void pp_change_list_free(struct pp_change_list *list)
 {
@@ -115,24 +118,58 @@ static int add_hook(struct pp_context *context, struct pp_arena *arena,
 	return ret_change->text ? 0 : -ENOMEM;
 }
 
+/* ---- bindings ----------------------------------------------------------------------------------
+ */
+
+static int add_bindings(struct pp_arena *arena, const struct pp_binding_list *bindings, bool stale,
+	struct pp_change_list *list, struct pp_change *items)
+{
+	for (size_t i = 0; i < bindings->n_items; i++) {
+		const struct pp_binding *binding = &bindings->items[i];
+		const char *now = stale ? "not yet in the initramfs" : NULL;
+		struct pp_change *change = &items[list->n_items++];
+		*change = (struct pp_change){
+			.id = pp_arena_printf(arena, BOOT_ID "%s", binding->address),
+			.when = binding->when,
+			.verb = "nodedev-detach --config",
+			.text = pp_arena_printf(
+				arena, "%s: to %s at each boot", binding->address, binding->driver),
+			.now = binding->fault ? pp_arena_strdup(arena, binding->fault) : now,
+			.try_ms = -1,
+		};
+		if (!change->id || !change->text || (binding->fault && !change->now))
+			return -ENOMEM;
+	}
+	return 0;
+}
+
 int pp_changes_list(
 	struct pp_context *context, struct pp_change_list **ret_list, struct pp_error *error)
 {
 	PP_CLEANUP(pp_journals_freep) struct pp_journals *journals = NULL;
 	PP_CLEANUP(pp_arena_freep) struct pp_arena *arena = pp_arena_new();
+	PP_CLEANUP(pp_binding_list_freep) struct pp_binding_list *bindings = NULL;
+	struct pp_boot_image_info image = {0};
 	struct pp_libvirt_hook_info hook;
 	if (!arena)
 		return pp_error_oom(error);
 	int r = pp_journals_load(context, &journals, error);
+	if (r >= 0)
+		r = pp_bindings_list(context, &bindings, error);
+	if (r >= 0)
+		r = pp_boot_image_info(context, &image, error);
 	if (r < 0)
 		return r;
 	struct pp_change_list *list = pp_arena_alloc(arena, sizeof(*list));
-	struct pp_change *items = pp_arena_array(arena, journals->n_items + 1, sizeof(*items));
+	struct pp_change *items =
+		pp_arena_array(arena, journals->n_items + bindings->n_items + 1, sizeof(*items));
 	if (!list || !items)
 		return pp_error_oom(error);
 	*list = (struct pp_change_list){.items = items, .arena = arena};
 	if (hook_is_ours(context, &hook))
 		r = add_hook(context, arena, &hook, &items[list->n_items++]);
+	if (r >= 0)
+		r = add_bindings(arena, bindings, image.stale, list, items);
 	for (size_t i = 0; r >= 0 && i < journals->n_items; i++)
 		if (is_change(&journals->items[i]))
 			r = add_journal(
@@ -262,12 +299,27 @@ static int undo_journal(struct pp_context *context, const char *id,
 	return -ENOENT;
 }
 
+static int undo_binding(
+	struct pp_context *context, const char *id, bool *ret_changed, struct pp_error *error)
+{
+	struct pp_address address;
+	if (pp_address_parse(id + strlen(BOOT_ID), &address) < 0)
+		return pp_error_set(
+			error, PP_STATUS_USAGE, -EINVAL, "'%s' is no change: no address", id);
+	return pp_bindings_remove(context, &address, 1, ret_changed, error);
+}
+
 int pp_change_undo(struct pp_context *context, const char *id,
 	const struct pp_apply_options *options, bool *ret_changed, struct pp_error *error)
 {
 	bool changed = false;
-	int r = pp_text_is(id, HOOK_ID) ? pp_libvirt_hook_disable(context, &changed, error)
-					: undo_journal(context, id, options, &changed, error);
+	int r;
+	if (pp_text_is(id, HOOK_ID))
+		r = pp_libvirt_hook_disable(context, &changed, error);
+	else if (pp_text_starts(id, BOOT_ID))
+		r = undo_binding(context, id, &changed, error);
+	else
+		r = undo_journal(context, id, options, &changed, error);
 	if (r >= 0 || changed)
 		*ret_changed = changed;
 	return r;

@@ -70,6 +70,7 @@ int pp_disk_find(struct pp_reader *reader, unsigned major, unsigned minor, const
 struct mount {
 	const struct pp_mount *mount;
 	size_t more; /* other places of the same */
+	bool root;   /* one of them is / or /usr */
 };
 
 static bool same_mount(const struct pp_mount *a, const struct pp_mount *b)
@@ -78,8 +79,10 @@ static bool same_mount(const struct pp_mount *a, const struct pp_mount *b)
 	       (a->major != 0 || pp_text_is(a->source, b->source));
 }
 
-static int add_mount(struct pp_reader *reader, const struct pp_mount *mount, size_t more)
+static int add_mount(struct pp_reader *reader, const struct mount *place)
 {
+	const struct pp_mount *mount = place->mount;
+	size_t more = place->more;
 	struct pp_disk disk;
 	int r = pp_disk_find(reader, mount->major, mount->minor, mount->source, &disk);
 	if (r < 0)
@@ -87,6 +90,7 @@ static int add_mount(struct pp_reader *reader, const struct pp_mount *mount, siz
 	struct pp_use use = {.kind = PP_USE_MOUNT,
 		.name = disk.name,
 		.blocking = true,
+		.root = place->root,
 		.evidence = pp_arena_printf(reader->arena, PP_MOUNTS ": %s", mount->line)};
 	use.text = more ? pp_arena_printf(reader->arena, "%s is mounted on %s and %zu more place%s",
 				  disk.name, mount->point, more, more == 1 ? "" : "s")
@@ -112,9 +116,11 @@ static int read_mounts(struct pp_reader *reader, const struct pp_mount *all, siz
 			mounts[i].more++;
 		else
 			mounts[count++].mount = &all[k];
+		if (pp_text_is(all[k].point, "/") || pp_text_is(all[k].point, "/usr"))
+			mounts[i].root = true;
 	}
 	for (size_t i = 0; r == 0 && i < count; i++)
-		r = add_mount(reader, mounts[i].mount, mounts[i].more);
+		r = add_mount(reader, &mounts[i]);
 	return r;
 }
 

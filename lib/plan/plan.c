@@ -128,7 +128,7 @@ int pp_plan_claim(struct pp_plan *plan, const struct pp_device *device, struct p
 }
 
 /* Endpoints only: a probe of a bridge takes its port's driver away. */
-static int movable(const struct pp_device *device, struct pp_error *error)
+int pp_device_movable(const struct pp_device *device, struct pp_error *error)
 {
 	if (device->flags & PP_DEVICE_VANISHED)
 		return pp_error_set(error, PP_STATUS_NOT_READY, -ENODEV,
@@ -165,7 +165,7 @@ static int add_module(struct pp_plan *plan, const char *module, struct pp_error 
 
 /* vfio-pci, or the variant of it that the kernel's aliases name for this device. Drivers are named
  * as their modules are, but for these. */
-static const char *target_of(const struct pp_device *device, const char *driver)
+const char *pp_driver_target(const struct pp_device *device, const char *driver)
 {
 	if (driver)
 		return driver;
@@ -179,7 +179,7 @@ static int detach_one(struct pp_plan *plan, const struct pp_host *host,
 	const struct pp_device *device, const char *target, struct pp_error *error)
 {
 	struct pp_driver_state to = {0};
-	int r = movable(device, error);
+	int r = pp_device_movable(device, error);
 	if (r < 0 || pp_text_is(device->driver, target))
 		return r;
 	if (!driver_loaded(host, target) && !plan_has(plan, PP_STEP_MODULE, target))
@@ -199,7 +199,7 @@ int pp_plan_detach(const struct pp_host *host, const struct pp_device *const *de
 	PP_CLEANUP(pp_plan_freep) struct pp_plan *plan = NULL;
 	int r = pp_plan_new("nodedev-detach", "host", &plan, error);
 	for (size_t i = 0; r >= 0 && i < n_devices; i++)
-		r = detach_one(plan, host, devices[i], target_of(devices[i], driver), error);
+		r = detach_one(plan, host, devices[i], pp_driver_target(devices[i], driver), error);
 	if (r < 0)
 		return r;
 	*ret_plan = PP_TAKE(plan);
@@ -227,7 +227,7 @@ int pp_plan_restore(const struct pp_host *host, const struct pp_device *const *d
 	plan->returns = true;
 	for (size_t i = 0; r >= 0 && i < n_devices; i++) {
 		struct pp_driver_state to = origins[i].state;
-		r = movable(devices[i], error);
+		r = pp_device_movable(devices[i], error);
 		/* A known origin is a step even where the device is there again: it ends the
 		 * memory. */
 		if (r >= 0 && (origins[i].known || choose(devices[i], &to)))

@@ -36,6 +36,11 @@ bool pp_driver_valid(const char *name);
 /* vfio-pci, its variants, pci-stub: drivers that hold a device for a guest. */
 bool pp_driver_passes(const char *name);
 bool pp_driver_same(const struct pp_driver_state *a, const struct pp_driver_state *b);
+/* The driver that a detach gives it: DRIVER, or with NULL vfio-pci or the variant of it for this
+ * device. */
+const char *pp_driver_target(const struct pp_device *device, const char *driver);
+/* An error for what can go to no other driver: bridges, and what went away. */
+int pp_device_movable(const struct pp_device *device, struct pp_error *error);
 struct pp_driver_state pp_driver_of(const struct pp_device *device);
 /* Nothing is written for it: its two states are the same. */
 bool pp_step_idle(const struct pp_step *step);

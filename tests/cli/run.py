@@ -352,6 +352,51 @@ class Moving(Case):
     def test_reset(self):
         self.check("reset", "nodedev-reset 04:00.0 --dry-run", "nodedev-reset 04:00.0", "nodedev-reset 04:00.0 --json")
 
+    def test_bound_from_the_next_boot_on(self):
+        result = self.ends(self.root_run("nodedev-detach", "01:00.0", "--config"), OK)
+        self.assertEqual(result.stdout.decode(), "Device 01:00.0 detached from the next boot on\n\n")
+        self.said(result, "nvme0n1 is mounted on /mnt/data; it will not be there at the next boot")
+        self.assertFalse(self.json("nodedev-detach", "01:00.0", "--config")["changed"])
+        self.ends(self.root_run("nodedev-detach", "04:00.0", "--persistent"), OK)
+        rows = {row["address"]: row for row in self.json("nodedev-list", "--long")["devices"]}
+        self.assertEqual([(rows[a]["driver"], rows[a]["boot"]) for a in ("0000:01:00.0", "0000:04:00.0", "0000:02:00.0")],
+            [("nvme", "vfio-pci"), ("vfio-pci", "vfio-pci"), ("e1000e", None)])
+        self.assertEqual([c["id"] for c in self.json("changes")["changes"]],
+            ["boot-0000:01:00.0", "boot-0000:04:00.0", "1"])
+        self.ends(self.root_run("changes", "--undo", "boot-0000:01:00.0"), OK)
+        self.ends(self.root_run("nodedev-reattach", "04:00.0", "--config"), OK)
+        self.assertEqual([c["id"] for c in self.json("changes")["changes"]], ["1"])
+        self.ends(self.root_run("nodedev-reattach", "04:00.0", "--persistent"), OK)
+        self.assertEqual(self.json("changes")["changes"], [])
+        self.ends(self.root_run("nodedev-reattach", "0000:77:00.0", "--config"), OK) # a device that has gone
+
+    def test_bound_both_or_not_at_all(self):
+        self.ends(self.root_run("nodedev-detach", "01:00.0", "--persistent"), IN_USE)
+        self.assertEqual(self.json("changes")["changes"], [])
+        result = self.ends(self.root_run("nodedev-detach", "01:00.0", "--config", "--dry-run"), OK)
+        self.assertIn(b"0000:01:00.0: to vfio-pci at each boot", result.stdout)
+        self.assertEqual(self.json("changes")["changes"], [])
+        self.ends(self.root_run("nodedev-detach", "04:00.0", "--config", "--try", "5"), USAGE)
+        self.ends(self.root_run("nodedev-detach", "04:00.0", "--config", "--driver", "nvme"), USAGE)
+        self.ends(self.root_run("nodedev-detach", "00:1c.0", "--config"), NOT_READY)
+        self.ends(self.text_run("nodedev-detach", "04:00.0", "--config"), USAGE)
+
+    def test_the_root_disk_is_not_bound(self):
+        with open(self.root + "/proc/self/mountinfo", "r+") as file:
+            text = file.read().replace(" /mnt/data ", " / ")
+            file.seek(0)
+            file.write(text)
+            file.truncate()
+        result = self.ends(self.root_run("nodedev-detach", "01:00.0", "--config"), IN_USE)
+        self.said(result, "carries the root of this host")
+        self.assertEqual(self.json("changes")["changes"], [])
+
+    def test_the_initramfs_is_named(self):
+        os.makedirs(self.root + "/usr/sbin")
+        open(self.root + "/usr/sbin/update-initramfs", "w").close()
+        result = self.ends(self.root_run("nodedev-detach", "04:00.0", "--config"), OK)
+        self.said(result, "update-initramfs -u -k all")
+
     def test_a_machine_as_text_cannot_be_changed(self):
         result = self.ends(self.text_run("nodedev-detach", "04:00.0"), USAGE)
         self.said(result, "written down as text")
