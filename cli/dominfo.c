@@ -36,7 +36,7 @@ static void info_text(struct cli *cli, const struct pp_guest_info *guest)
 	field(cli, "Max memory:", text);
 	field(cli, "Used memory:", text);
 	field(cli, "Persistent:", guest->persistent ? "yes" : "no");
-	field(cli, "Autostart:", "disable");
+	field(cli, "Autostart:", guest->autostart ? "enable" : "disable");
 	field(cli, "Managed save:", "no");
 	field(cli, "Security model:", "none");
 	field(cli, "Security DOI:", "0");

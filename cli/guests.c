@@ -94,6 +94,7 @@ void cli_guest_json(struct pp_json *object, const struct pp_guest_info *guest)
 	pp_json_set(object, "supervisor",
 		guest->supervisor > 0 ? pp_json_int(guest->supervisor) : NULL);
 	pp_json_set_bool(object, "persistent", guest->persistent);
+	pp_json_set_bool(object, "autostart", guest->autostart);
 	pp_json_set_string(object, "type", guest->type);
 	pp_json_set_string(object, "arch", guest->arch);
 	pp_json_set_string(object, "machine", guest->machine);

@@ -4,10 +4,16 @@
 #include "cli/guests.h"
 #include "cli/verb.h"
 
-static bool graceful;
-static const char *mode;
+#define TIMEOUT 300
+#define TIMEOUT_MAX 86400
+
+static bool graceful, all;
+static const char *mode, *timeout;
 static const struct pp_option shutdown_options[] = {
 	{"mode", 0, "MODE", "acpi, the only one", NULL, &mode},
+	{"all", 0, NULL, "all that run, the youngest first; one that does not end in time is ended",
+		&all},
+	{"timeout", 0, "SECONDS", "how long --all may take (300)", NULL, &timeout},
 };
 static const struct pp_option destroy_options[] = {
 	{"graceful", 0, NULL, "accepted; QEMU is always asked first", &graceful},
@@ -24,10 +30,52 @@ static const char *devices_text(const struct pp_guest_info *guest, char *text, s
 	return text;
 }
 
+/* What happens to each is what was asked for: it is data. */
+static void tell(enum pp_event_kind kind, const char *text, void *data)
+{
+	struct cli *cli = data;
+	PP_FREE char *clean = cli_clean(text);
+	cli_print(cli, "%s\n", clean ? clean : text);
+	fflush(stdout);
+}
+
+static int shutdown_all(struct cli *cli)
+{
+	PP_CLEANUP(pp_guest_list_freep) struct pp_guest_list *list = NULL;
+	struct pp_error error = {0};
+	uint64_t seconds = TIMEOUT;
+	size_t running = 0;
+	if (timeout && (pp_parse_u64(timeout, 10, TIMEOUT_MAX, &seconds) < 0 || seconds == 0))
+		return cli_usage(
+			cli, "--timeout takes seconds, 1 to %d, not '%s'", TIMEOUT_MAX, timeout);
+	int status = cli_open(cli);
+	if (status)
+		return status;
+	if (pp_guest_list(cli->context, &list, &error) < 0)
+		return cli_fail(cli, &error);
+	for (size_t i = list->n_items; i-- > 0;)
+		if (cli_guest_runs(&list->items[i])) {
+			running++;
+			if (cli->dry_run)
+				cli_print(cli, "ask guest %s to shut down (ACPI)\n",
+					list->items[i].name);
+		}
+	cli_set_bool(cli, "changed", running > 0 && !cli->dry_run);
+	if (cli->dry_run || running == 0)
+		return PP_STATUS_OK;
+	int r = pp_guests_shutdown(cli->context, (int)seconds * 1000, tell, cli, &error);
+	return r < 0 ? cli_fail(cli, &error) : PP_STATUS_OK;
+}
+
 static int run_shutdown(struct cli *cli, const char *const *words, size_t n_words)
 {
 	if (mode && !pp_text_is(mode, "acpi"))
 		return cli_usage(cli, "--mode %s: only acpi is known", mode);
+	if (all ? n_words > 0 : n_words == 0 || timeout)
+		return cli_usage(cli, "shutdown needs a guest (name, uuid or id), or --all, with "
+				      "which --timeout goes");
+	if (all)
+		return shutdown_all(cli);
 	PP_CLEANUP(pp_guest_list_freep) struct pp_guest_list *list = NULL;
 	int status = cli_guest(cli, words[0], &list);
 	if (status)
@@ -114,11 +162,15 @@ const struct cli_verb cli_verb_shutdown = {
 	.summary = "ask a guest to shut down",
 	.example = "  # pcipass shutdown win11\n"
 		   "  Domain 'win11' is being shutdown\n",
-	.usage = "DOMAIN",
-	.details = "It answers at once. The devices come back when the guest has ended.\n",
+	.usage = "DOMAIN | --all [--timeout SECONDS]",
+	.details = "It answers at once. The devices come back when the guest has ended. With --all "
+		   "it waits: this is\n"
+		   "what pcipass-shutdown.service does when the host goes down.\n",
 	.options = shutdown_options,
 	.n_options = PP_COUNT(shutdown_options),
-	CLI_ONE_GUEST,
+	.max_words = 1,
+	.words = "a guest (name, uuid or id)",
+	.word_option = "domain",
 	.writes = true,
 	.run = run_shutdown,
 };

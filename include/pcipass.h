@@ -742,6 +742,7 @@ struct pp_guest_info {
 	int id;                 /* -1: not running */
 	pid_t qemu, supervisor; /* 0: none */
 	bool persistent;
+	bool autostart;
 	const char *type, *arch, *machine, *emulator;
 	unsigned vcpus;
 	uint64_t memory;            /* bytes */
@@ -776,6 +777,9 @@ struct pp_guest_paths {
 int pp_guest_paths(struct pp_context *context, const char *xml, size_t length, const char *file,
 	struct pp_guest_paths **ret_paths, struct pp_error *error);
 void pp_guest_paths_free(struct pp_guest_paths *paths);
+/* It starts with the host, or not any more. */
+int pp_guest_autostart(struct pp_context *context, const char *name, bool on, bool *ret_changed,
+	struct pp_error *error);
 /* NVRAM: what becomes of the variables of its UEFI; with ASK, -EEXIST where it has any. */
 enum pp_nvram { PP_NVRAM_ASK, PP_NVRAM_KEEP, PP_NVRAM_REMOVE };
 int pp_guest_undefine(
@@ -811,6 +815,10 @@ int pp_guest_start(struct pp_context *context, const char *name, const struct pp
 /* Asks the guest (ACPI); DEADLINE_MS 0: does not wait for its end. */
 int pp_guest_shutdown(
 	struct pp_context *context, const char *name, int deadline_ms, struct pp_error *error);
+/* All that run, the youngest first, each asked and then ended, within DEADLINE_MS together; for a
+ * host that goes down. The first failure is returned when all were tried. */
+int pp_guests_shutdown(struct pp_context *context, int deadline_ms, pp_progress *progress,
+	void *data, struct pp_error *error);
 /* Ends QEMU and answers when its devices are back. */
 int pp_guest_destroy(struct pp_context *context, const char *name, struct pp_error *error);
 /* Waits until the guest has ended and its devices are back; *ret_list tells how (may be NULL). */

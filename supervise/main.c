@@ -4,14 +4,17 @@
 #include "base/cleanup.h"
 #include "base/options.h"
 #include "lib/guest/supervisor.h"
+#include "lib/guest/unit.h"
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 
 static const char usage[] =
-	"usage: pcipass-supervise [--root DIR] [--adopt] NAME\n"
+	"usage: pcipass-supervise [--root DIR] [--adopt | --unit] NAME\n"
 	"Takes care of the guest NAME, as `pcipass start` prepared it, until it has ended and its\n"
 	"devices are back. --adopt: QEMU runs already, or has ended, and its supervisor is gone.\n"
+	"--unit: in a unit of systemd's, which `pcipass start` asked for.\n"
 	"`pcipass start` and the verbs that find a guest alone run this; SIGTERM ends the guest.\n";
 
 static int fail(const struct pp_error *error)
@@ -20,13 +23,28 @@ static int fail(const struct pp_error *error)
 	return error->status;
 }
 
+/* What the verb that asked for the unit hands over; else a supervisor was killed, and another one
+ * comes back. */
+static int take_over(struct pp_context *context, const char *name,
+	struct pp_supervise_options *options, struct pp_error *error)
+{
+	struct pp_unit_fds fds = {.status = -1, .lock = -1, .adopt = true};
+	int r = pp_unit_receive(context, name, &fds, error);
+	if (r < 0 && r != -ENOENT)
+		return r;
+	*options = (struct pp_supervise_options){
+		.adopt = fds.adopt, .status_fd = fds.status, .lock_fd = fds.lock};
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
-	bool adopt = false, handed = false, help = false;
+	bool adopt = false, handed = false, unit = false, help = false;
 	const char *root = NULL;
 	const struct pp_option options[] = {
 		{"root", 0, "DIR", "another root than /", NULL, &root},
 		{"adopt", 0, NULL, "QEMU may be there already", &adopt, NULL},
+		{"unit", 0, NULL, "in a unit of systemd's", &unit, NULL},
 		{"handed", 0, NULL, "descriptors 3 and 4 are the status pipe and the lock", &handed,
 			NULL},
 		{"help", 'h', NULL, "this text", &help, NULL},
@@ -51,7 +69,9 @@ int main(int argc, char **argv)
 	struct pp_supervise_options supervise = {.adopt = adopt,
 		.status_fd = handed ? PP_SUPERVISOR_STATUS_FD : -1,
 		.lock_fd = handed ? PP_SUPERVISOR_LOCK_FD : -1};
-	int r = pp_supervise(context, words[0], &supervise, &error);
+	int r = unit ? take_over(context, words[0], &supervise, &error) : 0;
+	if (r >= 0)
+		r = pp_supervise(context, words[0], &supervise, &error);
 	pp_context_close(context);
 	return r < 0 ? fail(&error) : PP_STATUS_OK;
 }

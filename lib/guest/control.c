@@ -7,8 +7,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <signal.h>
 #include <sys/pidfd.h>
+
+PP_DEFINE_CLEANUP(struct pp_guest_list *, pp_guest_list_free)
 
 #define MONITOR_MS 60000
 /* After the deadline to end and the one after being killed, devices have time to go back. */
@@ -201,4 +205,60 @@ int pp_guest_destroy(struct pp_context *context, const char *name, struct pp_err
 	long long end = pp_clock_ms() + guest->record->launch.stop_ms + KILL_MS + RELEASE_MS;
 	r = await_end(context, guest, end, error);
 	return r < 0 ? r : judge_end(guest, error);
+}
+
+/* ---- all of them -------------------------------------------------------------------------------
+ */
+
+static void say(pp_progress *progress, void *data, const char *what, const char *name)
+{
+	PP_FREE char *text = NULL;
+	if (progress && asprintf(&text, "guest %s: %s", name, what) >= 0)
+		progress(PP_EVENT_NOTE, text, data);
+}
+
+/* Asked for as long as it may take, then ended. */
+static int stop_one(struct pp_context *context, const char *name, int deadline_ms,
+	pp_progress *progress, void *data, struct pp_error *error)
+{
+	struct pp_error own = {0};
+	int r = pp_guest_shutdown(context, name, deadline_ms > 0 ? deadline_ms : 1, &own);
+	if (r == -ESRCH || r == -ENOENT) /* it has ended meanwhile */
+		return 0;
+	if (r >= 0) {
+		say(progress, data, "has shut down", name);
+		return 0;
+	}
+	if (own.status != PP_STATUS_RECOVER) {
+		say(progress, data, own.text, name);
+		return pp_guest_destroy(context, name, error);
+	}
+	if (error)
+		*error = own;
+	return r;
+}
+
+int pp_guests_shutdown(struct pp_context *context, int deadline_ms, pp_progress *progress,
+	void *data, struct pp_error *error)
+{
+	PP_CLEANUP(pp_guest_list_freep) struct pp_guest_list *list = NULL;
+	long long end = pp_clock_ms() + deadline_ms;
+	int first = 0, running = 0;
+	int r = pp_guest_list(context, &list, error);
+	if (r < 0)
+		return r;
+	while ((size_t)running < list->n_items && list->items[running].id >= 0)
+		running++;
+	for (int i = running; i-- > 0;) { /* ids count up, and the list begins with the lowest */
+		struct pp_error own = {0};
+		long long left = (end - pp_clock_ms()) / (i + 1);
+		r = stop_one(context, list->items[i].name, left > 0 ? (int)left : 1, progress, data,
+			&own);
+		if (r >= 0 || first < 0)
+			continue;
+		first = r;
+		if (error)
+			*error = own;
+	}
+	return first;
 }

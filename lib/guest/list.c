@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* What is shown of guests: lists, one guest's facts, its XML; and that definitions come and go. */
 #include "base/parse.h"
+#include "lib/guest/autostart.h"
 #include "lib/guest/guest.h"
 #include "lib/guest/nvram.h"
 #include "lib/guest/remember.h"
@@ -122,6 +123,7 @@ static int fill_info(struct pp_context *context, const struct pp_guest *guest,
 		shown = live;
 	info->name = copy(arena, guest->name, &oom);
 	info->persistent = guest->definition != NULL;
+	info->autostart = pp_autostart_is(context, guest->name);
 	fill_run(info, arena, guest, active, &oom);
 	const struct pp_domain *domain = shown ? shown->domain : NULL;
 	const char *emulator = info->emulator;
@@ -309,7 +311,9 @@ int pp_guest_undefine(
 		return pp_error_set(error, PP_STATUS_IN_USE, -EBUSY,
 			"guest %s: it runs, and writes its variables to %s", guest->name,
 			variables);
-	r = pp_definition_remove(context, guest->name, error);
+	r = pp_autostart_set(context, guest->name, false, error);
+	if (r >= 0)
+		r = pp_definition_remove(context, guest->name, error);
 	if (r >= 0)
 		r = pp_guest_forget(context, guest->name, error);
 	if (r >= 0 && variables && nvram == PP_NVRAM_REMOVE && unlink(variables) < 0 &&

@@ -3,6 +3,7 @@
 #include "base/file.h"
 #include "base/parse.h"
 #include "lib/guest/supervisor.h"
+#include "lib/guest/unit.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -45,8 +46,9 @@ static int find_program(char *path, size_t size)
 	return access(path, X_OK) < 0 ? -errno : 0;
 }
 
-int pp_supervisor_spawn(struct pp_context *context, const char *name, bool adopt, int lock_fd,
-	int *ret_status_fd, pid_t *ret_pid, struct pp_error *error)
+/* As a child of ours, in a session of its own. */
+static int spawn_child(struct pp_context *context, const char *name, const struct pp_unit_fds *unit,
+	pid_t *ret_pid, struct pp_error *error)
 {
 	char program[PP_PATH_MAX];
 	int r = find_program(program, sizeof(program));
@@ -56,14 +58,9 @@ int pp_supervisor_spawn(struct pp_context *context, const char *name, bool adopt
 		pp_error_remedy(error, "install pcipass whole: it belongs in %s", PCIPASS_LIBEXEC);
 		return r;
 	}
-	int pipe_fds[2];
-	if (pipe2(pipe_fds, O_CLOEXEC) < 0)
-		return pp_error_errno(error, -errno, "cannot make a pipe");
-	PP_CLOSE int read_fd = pipe_fds[0];
-	PP_CLOSE int write_fd = pipe_fds[1];
 	const char *argv[8] = {program, "--handed"};
 	size_t n = 2;
-	if (adopt)
+	if (unit->adopt)
 		argv[n++] = "--adopt";
 	if (*context->root) {
 		argv[n++] = "--root";
@@ -72,10 +69,36 @@ int pp_supervisor_spawn(struct pp_context *context, const char *name, bool adopt
 	argv[n++] = "--";
 	argv[n] = name;
 	struct pp_spawn_fd fds[] = {
-		{write_fd, PP_SUPERVISOR_STATUS_FD}, {lock_fd, PP_SUPERVISOR_LOCK_FD}};
+		{unit->status, PP_SUPERVISOR_STATUS_FD}, {unit->lock, PP_SUPERVISOR_LOCK_FD}};
 	struct pp_spawn spawn = {
 		.argv = argv, .fds = fds, .n_fds = PP_COUNT(fds), .new_session = true};
-	r = pp_process_spawn(&spawn, ret_pid, error);
+	return pp_process_spawn(&spawn, ret_pid, error);
+}
+
+/* By systemd, where it runs; where it cannot, the guest is not worse off than without it. */
+static int spawn(struct pp_context *context, const char *name, const struct pp_unit_fds *fds,
+	pid_t *ret_pid, struct pp_error *error)
+{
+	struct pp_error own = {0};
+	int r = pp_unit_start(context, name, fds, ret_pid, &own);
+	if (r >= 0)
+		return r;
+	if (r != -EOPNOTSUPP)
+		pp_context_note(
+			context, "guest %s: %s: it runs without a unit of systemd", name, own.text);
+	return spawn_child(context, name, fds, ret_pid, error);
+}
+
+int pp_supervisor_spawn(struct pp_context *context, const char *name, bool adopt, int lock_fd,
+	int *ret_status_fd, pid_t *ret_pid, struct pp_error *error)
+{
+	int pipe_fds[2];
+	if (pipe2(pipe_fds, O_CLOEXEC) < 0)
+		return pp_error_errno(error, -errno, "cannot make a pipe");
+	PP_CLOSE int read_fd = pipe_fds[0];
+	PP_CLOSE int write_fd = pipe_fds[1];
+	struct pp_unit_fds fds = {.status = write_fd, .lock = lock_fd, .adopt = adopt};
+	int r = spawn(context, name, &fds, ret_pid, error);
 	if (r < 0)
 		return r;
 	*ret_status_fd = PP_TAKE_FD(read_fd);
