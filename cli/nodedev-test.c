@@ -12,7 +12,7 @@ static bool no_reset, deep, alone, anyway;
 
 static const struct pp_option options[] = {
 	{"memory", 0, "SIZE[@ADDRESS]",
-		"of the guest whose memory is mapped for the device (64M), where QEMU puts it",
+		"of the guest whose memory is mapped for the device (16M), where QEMU puts it",
 		NULL, &memory},
 	{"domain", 0, "DOM", "as much memory as this guest has", NULL, &domain},
 	{"no-reset", 0, NULL, "leave the reset out (VFIO itself resets at its opening and closing)",

@@ -707,7 +707,7 @@ struct pp_proofs {
 };
 struct pp_proof_options {
 	uint64_t memory;     /* bytes of the guest whose memory is mapped for the device's DMA, laid
-				out as QEMU does; 0: 64 MiB */
+				out as QEMU does; 0: 16 MiB */
 	uint64_t address;    /* where all of it lies instead (a memory device); 0: laid out;
 				either at most 2^52 */
 	const char *machine; /* the guest's machine type, "pc-q35-7.2"; NULL: q35 */

@@ -327,7 +327,7 @@ int pp_device_prove(const struct pp_host *host, const struct pp_device *device,
 		return pp_error_set(error, PP_STATUS_USAGE, -ERANGE,
 			"no guest's memory is as large, or lies as high, as that (2^52 bytes)");
 	if (!trial.options.memory)
-		trial.options.memory = 64ull << 20;
+		trial.options.memory = 16ull << 20;
 	if (!trial.options.deadline_ms)
 		trial.options.deadline_ms = 2000;
 	trial.arena = pp_arena_new();
