@@ -61,10 +61,12 @@ static void add_remedy(struct pp_check_run *run, const struct pp_use *use)
 	case PP_USE_VIRTUAL_FUNCTIONS:
 		pp_finding_remedy(run, "free its virtual function %s first", name);
 		return;
+	case PP_USE_INPUT:
+		pp_finding_remedy(run, "plug the %s in at another controller", name);
+		return;
 	case PP_USE_VFIO:
 	case PP_USE_DISPLAY:
 	case PP_USE_SOUND:
-	case PP_USE_INPUT:
 		break;
 	}
 	pp_finding_remedy(run, "stop %s, or wait until it has let go", name);
