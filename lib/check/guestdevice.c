@@ -4,6 +4,9 @@
 #include "base/parse.h"
 #include <string.h>
 
+/* What libvirt's hook remembered of the devices of a guest (lib/guest/remember.h) */
+#define MEMORY "'/var/lib/pcipass/guests/libvirt:%s.json'"
+
 static const char *address_of(struct pp_check_run *run, const struct pp_guest_hostdev *hostdev)
 {
 	char text[PP_ADDRESS_SIZE];
@@ -86,12 +89,19 @@ void pp_check_identity_changed(struct pp_check_run *run)
 			device->name, device->vendor, device->product, device->subvendor,
 			device->subproduct, device->revision, wanted->vendor, wanted->product,
 			wanted->subvendor, wanted->subproduct, wanted->revision);
+		const char *name = run->guest->name;
 		if (moved && moved != device)
-			pp_finding_remedy(run, "it is now at %s: pcipass edit %s", moved->name,
-				run->guest->name);
+			pp_finding_remedy(
+				run, "it is now at %s: %s %s", moved->name, edit_of(run), name);
+		else if (run->guest->libvirt)
+			pp_finding_remedy(run,
+				"pcipass nodedev-list --long, then virsh edit %s; where this one "
+				"is "
+				"meant now: rm " MEMORY,
+				name, name);
 		else
-			pp_finding_remedy(run, "pcipass nodedev-list --long, then pcipass edit %s",
-				run->guest->name);
+			pp_finding_remedy(
+				run, "pcipass nodedev-list --long, then pcipass edit %s", name);
 	}
 }
 
@@ -129,11 +139,16 @@ void pp_check_group_changed(struct pp_check_run *run)
 			hostdev->device->name);
 		pp_finding_evidence(run, "/sys/kernel/iommu_groups/%d/devices: %s; remembered: %s",
 			group->number, now, wanted->group);
-		pp_finding_remedy(run,
-			"look with pcipass nodedev-check %s; pcipass define the guest again where "
-			"it is "
-			"right",
-			hostdev->device->name);
+		if (run->guest->libvirt)
+			pp_finding_remedy(run,
+				"look with pcipass nodedev-check %s; where it is right: rm " MEMORY,
+				hostdev->device->name, run->guest->name);
+		else
+			pp_finding_remedy(run,
+				"look with pcipass nodedev-check %s; pcipass define the guest "
+				"again "
+				"where it is right",
+				hostdev->device->name);
 	}
 }
 

@@ -250,23 +250,23 @@ static int save(struct pp_context *context, const char *name, const struct known
 
 /* ---- */
 
-int pp_guest_remember(struct pp_context *context, const struct pp_host *host, const char *name,
-	const struct pp_domain *domain, bool anew, struct pp_error *error)
+int pp_guest_remember_at(struct pp_context *context, const struct pp_host *host, const char *name,
+	const struct pp_address *addresses, size_t n_addresses, bool anew, struct pp_error *error)
 {
 	PP_CLEANUP(pp_arena_freep) struct pp_arena *arena = pp_arena_new();
-	const struct pp_domain_device *hostdev = NULL;
 	struct known_list old, list = {0};
-	size_t count = 0, fresh = 0;
+	size_t fresh = 0;
 
-	while ((hostdev = pp_domain_next_hostdev(domain, hostdev)))
-		count++;
+	int r = pp_guest_name_check(name, error);
+	if (r < 0)
+		return r;
 	if (!arena || load(context, name, arena, &old) < 0)
 		return pp_error_oom(error);
-	list.items = pp_arena_array(arena, count + 1, sizeof(*list.items));
+	list.items = pp_arena_array(arena, n_addresses + 1, sizeof(*list.items));
 	if (!list.items)
 		return pp_error_oom(error);
-	while ((hostdev = pp_domain_next_hostdev(domain, hostdev))) {
-		const struct pp_address *address = &hostdev->hostdev.source;
+	for (size_t i = 0; i < n_addresses; i++) {
+		const struct pp_address *address = &addresses[i];
 		const struct pp_guest_identity *known = anew ? NULL : find(&old, address);
 		const struct pp_device *device = pp_host_device(host, address);
 		struct known *item = &list.items[list.count];
@@ -284,6 +284,25 @@ int pp_guest_remember(struct pp_context *context, const struct pp_host *host, co
 	if (!fresh && list.count == old.count)
 		return 0;
 	return save(context, name, &list, error);
+}
+
+int pp_guest_remember(struct pp_context *context, const struct pp_host *host, const char *name,
+	const struct pp_domain *domain, bool anew, struct pp_error *error)
+{
+	PP_CLEANUP(pp_arena_freep) struct pp_arena *arena = pp_arena_new();
+	const struct pp_domain_device *hostdev = NULL;
+	size_t count = 0;
+
+	while ((hostdev = pp_domain_next_hostdev(domain, hostdev)))
+		count++;
+	struct pp_address *addresses =
+		arena ? pp_arena_array(arena, count + 1, sizeof(*addresses)) : NULL;
+	if (!addresses)
+		return pp_error_oom(error);
+	count = 0;
+	while ((hostdev = pp_domain_next_hostdev(domain, hostdev)))
+		addresses[count++] = hostdev->hostdev.source;
+	return pp_guest_remember_at(context, host, name, addresses, count, anew, error);
 }
 
 int pp_guest_forget(struct pp_context *context, const char *name, struct pp_error *error)

@@ -15,6 +15,9 @@
  * no more are forgotten. */
 int pp_guest_remember(struct pp_context *context, const struct pp_host *host, const char *name,
 	const struct pp_domain *domain, bool anew, struct pp_error *error);
+/* The same for the devices at ADDRESSES; of libvirt's guests, whose NAME is "libvirt:win11". */
+int pp_guest_remember_at(struct pp_context *context, const struct pp_host *host, const char *name,
+	const struct pp_address *addresses, size_t n_addresses, bool anew, struct pp_error *error);
 /* Nothing remembered is no error. */
 int pp_guest_forget(struct pp_context *context, const char *name, struct pp_error *error);
 

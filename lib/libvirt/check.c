@@ -4,6 +4,7 @@
 #include "base/parse.h"
 #include "lib/check/check.h"
 #include "lib/domain/domain.h"
+#include "lib/guest/remember.h"
 #include "lib/host/libvirt.h"
 #include "lib/libvirt/facts.h"
 #include <errno.h>
@@ -64,16 +65,31 @@ int pp_libvirt_xml(struct pp_context *context, const struct pp_libvirt_guest *gu
 	return 0;
 }
 
-int pp_libvirt_check_guest(const struct pp_host *host, const struct pp_libvirt_guest *guest,
-	const char *text, size_t length, struct pp_arena *arena,
-	const struct pp_check_options *options, struct pp_findings **ret_findings,
-	struct pp_error *error)
+/* What the hook remembered of its devices at earlier starts. */
+static int recall(struct pp_context *context, struct pp_arena *arena, struct pp_guest_facts *facts)
+{
+	const char *owner = pp_arena_printf(arena, "libvirt:%s", facts->name);
+	struct pp_guest_hostdev *hostdevs =
+		pp_arena_array(arena, facts->n_hostdevs + 1, sizeof(*hostdevs));
+	if (!owner || !hostdevs)
+		return -ENOMEM;
+	if (facts->n_hostdevs)
+		memcpy(hostdevs, facts->hostdevs, facts->n_hostdevs * sizeof(*hostdevs));
+	facts->hostdevs = hostdevs;
+	return pp_guest_recall(context, owner, arena, hostdevs, facts->n_hostdevs);
+}
+
+int pp_libvirt_check_guest(struct pp_context *context, const struct pp_host *host,
+	const struct pp_libvirt_guest *guest, const char *text, size_t length,
+	struct pp_arena *arena, const struct pp_check_options *options,
+	struct pp_findings **ret_findings, struct pp_error *error)
 {
 	struct pp_check_options own = options ? *options : (struct pp_check_options){0};
 	struct pp_guest_facts facts;
 	own.guest = guest->name;
 	own.libvirt = true;
-	if (pp_libvirt_facts(host, guest, text, length, arena, &facts) < 0)
+	if (pp_libvirt_facts(host, guest, text, length, arena, &facts) < 0 ||
+		recall(context, arena, &facts) < 0)
 		return pp_error_oom(error);
 	return pp_check_guest(host, &facts, &own, ret_findings, error);
 }
@@ -104,7 +120,8 @@ int pp_libvirt_check(struct pp_context *context, const struct pp_host *host, con
 	if (r < 0)
 		return r;
 	own.group |= takes_group(context);
-	return pp_libvirt_check_guest(host, guest, text, length, arena, &own, ret_findings, error);
+	return pp_libvirt_check_guest(
+		context, host, guest, text, length, arena, &own, ret_findings, error);
 }
 
 int pp_libvirt_check_xml(struct pp_context *context, const struct pp_host *host, const char *xml,
@@ -139,7 +156,7 @@ int pp_libvirt_check_xml(struct pp_context *context, const struct pp_host *host,
 		return pp_error_oom(error);
 	own.group |= takes_group(context);
 	r = pp_libvirt_check_guest(
-		host, &guest, xml + start, size, arena, &own, ret_findings, error);
+		context, host, &guest, xml + start, size, arena, &own, ret_findings, error);
 	if (r >= 0)
 		*ret_name = PP_TAKE(name);
 	return r;

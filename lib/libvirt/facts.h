@@ -13,10 +13,10 @@
 int pp_libvirt_facts(const struct pp_host *host, const struct pp_libvirt_guest *guest,
 	const char *text, size_t length, struct pp_arena *arena, struct pp_guest_facts *ret_facts);
 
-/* Every check for it, with these facts. */
-int pp_libvirt_check_guest(const struct pp_host *host, const struct pp_libvirt_guest *guest,
-	const char *text, size_t length, struct pp_arena *arena,
-	const struct pp_check_options *options, struct pp_findings **ret_findings,
-	struct pp_error *error);
+/* Every check for it, with these facts and what the hook remembered of its devices. */
+int pp_libvirt_check_guest(struct pp_context *context, const struct pp_host *host,
+	const struct pp_libvirt_guest *guest, const char *text, size_t length,
+	struct pp_arena *arena, const struct pp_check_options *options,
+	struct pp_findings **ret_findings, struct pp_error *error);
 
 #endif

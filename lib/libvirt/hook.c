@@ -7,6 +7,7 @@
 #include "base/parse.h"
 #include "lib/apply/apply.h"
 #include "lib/check/check.h"
+#include "lib/guest/remember.h"
 #include "lib/host/libvirt.h"
 #include "lib/libvirt/facts.h"
 #include "lib/plan/plan.h"
@@ -186,13 +187,28 @@ static int check(struct hook *hook, const char *xml, size_t length,
 	size_t start = 0, size = 0;
 	if (pp_libvirt_domain_text(xml, length, &start, &size) < 0)
 		return pp_error_oom(error);
-	int r = pp_libvirt_check_guest(hook->host, &hook->guest, xml + start, size, hook->arena,
-		&options, &findings, error);
+	int r = pp_libvirt_check_guest(hook->context, hook->host, &hook->guest, xml + start, size,
+		hook->arena, &options, &findings, error);
 	if (r >= 0)
 		r = pp_findings_refuse(findings, error);
 	if (findings && ret_findings)
 		*ret_findings = PP_TAKE(findings);
 	return r;
+}
+
+/* While the host's driver has them still, which knows more of them. It is no reason not to start.
+ */
+static void remember(struct hook *hook)
+{
+	struct pp_error error = {0};
+	struct pp_address *addresses =
+		pp_arena_array(hook->arena, hook->n_hostdevs + 1, sizeof(*addresses));
+	for (size_t i = 0; addresses && i < hook->n_hostdevs; i++)
+		addresses[i] = hook->devices[i]->address;
+	if (addresses && !hook->context->read_only &&
+		pp_guest_remember_at(hook->context, hook->host, hook->owner, addresses,
+			hook->n_hostdevs, false, &error) < 0)
+		say(hook, PP_EVENT_NOTE, "%s", error.text);
 }
 
 static int take(struct hook *hook, struct pp_error *error)
@@ -236,6 +252,7 @@ static int prepare(struct hook *hook, const char *xml, size_t length,
 		r = check(hook, xml, length, ret_findings, error);
 	if (r < 0)
 		return r;
+	remember(hook);
 	add_companions(hook);
 	return take(hook, error);
 }

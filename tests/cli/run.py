@@ -881,6 +881,34 @@ class Libvirt(Case):
         self.said(self.ends(result, FAILED), "not whole")
         self.unchanged(before)
 
+    def hook(self, *args, text=b""):
+        with open(os.path.join(self.folder, "input"), "w+b") as file:
+            file.write(text)
+            file.seek(0)
+            return self.root_run("libvirt-hook", "run", *args, stdin=file)
+
+    def test_another_device_than_at_the_last_start(self):
+        """The hook remembers which devices they were: addresses move when cards do."""
+        xml = self.domain("g", 3).encode()
+        begin, end = ("g", "prepare", "begin", "-"), ("g", "release", "end", "-")
+        for _ in range(2):
+            self.ends(self.hook(*begin, text=xml), OK)
+            self.ends(self.hook(*end), OK)
+        self.put("/etc/libvirt/qemu/g.xml", xml)
+        memory = self.root + "/var/lib/pcipass/guests/libvirt:g.json"
+        self.assertTrue(os.path.exists(memory))
+        self.assertNotIn(b"identity-changed", self.root_run("domcheck", "g").stdout)
+        with open(memory, encoding="utf-8") as file:
+            text = file.read()
+        was = re.search(r'"product": *(\d+)', text).group(0)
+        self.put("/var/lib/pcipass/guests/libvirt:g.json", text.replace(was, '"product": 4'))
+        for result in (self.hook(*begin, text=xml), self.root_run("domcheck", "g")):
+            self.ends(result, NOT_READY)
+            self.assertIn(b"identity-changed", result.stdout + result.stderr)
+        os.unlink(memory) # its remedy
+        self.ends(self.hook(*begin, text=xml), OK)
+        self.ends(self.hook(*end), OK)
+
     def test_on_and_off(self):
         before = tree_of(self.root)
         self.ends(self.root_run("libvirt-hook", "--enable"), OK)

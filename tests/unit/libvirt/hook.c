@@ -144,10 +144,38 @@ static void test_goes(void **state)
 	}
 }
 
+/* What an earlier start remembered is held against what is there now. */
+static void test_remembered(void **state)
+{
+#define REMEMBERED(product, group)                                                                 \
+	"/var/lib/pcipass/guests/libvirt:g.json = {\"version\": 1, \"name\": \"libvirt:g\", "      \
+	"\"devices\": [{\"address\": \"0000:01:00.0\", \"vendor\": 6966, \"product\": " product    \
+	", \"subvendor\": 6900, \"subproduct\": 4352, \"revision\": 1, \"group\": \"" group        \
+	"\"}]}\n"
+	const char *xml = GUEST(DEVICE("01", "00", "0", "yes"));
+	struct answer answer = ask(REMEMBERED("17", NVME), "prepare", "begin", xml);
+	expect(&answer, PP_STATUS_NOT_READY, "identity-changed");
+	assert_non_null(strstr(answer.error.remedy, "virsh edit g"));
+	assert_non_null(strstr(answer.error.remedy, "rm '/var/lib/pcipass/guests/libvirt:g.json'"));
+	pp_findings_free(answer.findings);
+
+	answer = ask(REMEMBERED("16", NVME " " NIC), "prepare", "begin", xml);
+	const struct pp_finding *finding = fixture_finding(answer.findings, "group-changed");
+	assert_non_null(finding);
+	assert_non_null(strstr(finding->remedy, "libvirt:g.json"));
+	pp_findings_free(answer.findings);
+
+	answer = ask(REMEMBERED("16", NVME), "prepare", "begin", xml);
+	assert_null(fixture_finding(answer.findings, "identity-changed"));
+	assert_null(fixture_finding(answer.findings, "group-changed"));
+	pp_findings_free(answer.findings);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {cmocka_unit_test(test_input),
 		cmocka_unit_test(test_nothing), cmocka_unit_test(test_refused),
-		cmocka_unit_test(test_memory), cmocka_unit_test(test_goes)};
+		cmocka_unit_test(test_memory), cmocka_unit_test(test_goes),
+		cmocka_unit_test(test_remembered)};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
