@@ -131,15 +131,13 @@ struct pp_interface {
 		PP_INTERFACE_USER,
 		PP_INTERFACE_BRIDGE,
 		PP_INTERFACE_NETWORK,
-		PP_INTERFACE_ETHERNET,
 	} type;
 	const char *model; /* "virtio", "e1000", "e1000e", "rtl8139" */
 	uint8_t mac[6];
 	bool has_mac;
 	const char *source; /* bridge or network */
-	const char *target; /* name of the tap */
-	unsigned queues, mtu;
-	const char *driver; /* "vhost", "qemu" */
+	const char *target; /* name of the tap; NULL: the next "vnet" */
+	const char *driver; /* "vhost", "qemu"; NULL: vhost where the host has it */
 };
 
 struct pp_hostdev {

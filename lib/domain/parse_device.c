@@ -363,17 +363,59 @@ static void parse_mac(struct pp_parsing *parsing, const struct pp_element *eleme
 			"address='%s' of <mac> is a multicast address", text);
 }
 
+/* Of the host: IFNAMSIZ with its NUL, and what the kernel takes (dev_valid_name). */
+static const char *parse_interface_name(
+	struct pp_parsing *parsing, const struct pp_element *element, const char *attribute)
+{
+	const char *name = pp_parsing_attribute(parsing, element, attribute);
+
+	if (name && (!*name || strlen(name) > 15 || pp_text_is(name, ".") ||
+			    pp_text_is(name, "..") || strpbrk(name, "/:% \t\n")))
+		pp_parsing_fail(parsing, element->line,
+			"%s='%.40s' of <%s> cannot be the name of a network interface", attribute,
+			name, element->name);
+	return name;
+}
+
+static void parse_tap(struct pp_parsing *parsing, const struct pp_element *element,
+	struct pp_interface *interface)
+{
+	const struct pp_element *source = pp_element_child(element, "source");
+	const struct pp_element *target = pp_element_child(element, "target");
+
+	if (interface->type == PP_INTERFACE_BRIDGE)
+		interface->source = parse_interface_name(parsing, source, "bridge");
+	else
+		interface->source = pp_parsing_attribute(parsing, source, "network");
+	if (interface->source && (!*interface->source || strchr(interface->source, '/')))
+		pp_parsing_fail(parsing, source->line,
+			"network='%.40s' of <source> cannot be the name of a network",
+			interface->source);
+	/* Such a name libvirt gave to the interface of one run. */
+	if (target && !pp_text_starts(pp_element_attribute(target, "dev"), "vnet"))
+		interface->target = parse_interface_name(parsing, target, "dev");
+	interface->driver =
+		pp_parsing_copy(parsing, pp_element_child_attribute(element, "driver", "name"));
+	if (pp_text_is(interface->driver, "vhost") && !pp_text_is(interface->model, "virtio"))
+		pp_parsing_fail(parsing, element->line,
+			"<driver name='vhost'> needs <model type='virtio'/>");
+}
+
 static void parse_interface(struct pp_parsing *parsing, const struct pp_element *element,
 	struct pp_domain_device *device)
 {
 	struct pp_interface *interface = &device->interface;
 	const char *model = pp_element_child_attribute(element, "model", "type");
 
-	interface->type = PP_INTERFACE_USER;
+	static const char *const types[] = {"user", "bridge", "network", NULL};
+
+	interface->type = (enum pp_interface_type)pp_parsing_word(element, "type", types, 0);
 	interface->model = model ? pp_parsing_copy(parsing, model) : "rtl8139";
 	if (pp_text_is(model, "virtio-net"))
 		interface->model = "virtio";
 	parse_mac(parsing, pp_element_child(element, "mac"), interface);
+	if (interface->type != PP_INTERFACE_USER)
+		parse_tap(parsing, element, interface);
 }
 
 static void parse_hostdev(struct pp_parsing *parsing, const struct pp_element *element,

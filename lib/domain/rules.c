@@ -159,7 +159,15 @@ const struct pp_rule pp_grammar_rules[] = {
 	{"pci.target", "chassisNr chassis port busNr hotplug" ON_OFF, ""},
 	{"pcihole64", "unit", "#text"},
 
-	{"interface.user", "type", "mac model:interface-model link boot rom acpi" ADDRESS},
+#define INTERFACE "mac model:interface-model link boot rom acpi" ADDRESS
+#define TAP " target:interface-target driver:interface-driver"
+	{"interface.user", "type", INTERFACE},
+	{"interface.bridge", "type", INTERFACE TAP " source+:interface-source.bridge"},
+	{"interface.network", "type", INTERFACE TAP " source+:interface-source.network"},
+	{"interface-source.bridge", "bridge!", ""},
+	{"interface-source.network", "network! bridge portid", ""},
+	{"interface-target", "dev!", ""},
+	{"interface-driver", "name=vhost|qemu queues=1", ""},
 	{"mac", "address!", ""},
 	{"interface-model",
 		"type!=virtio|virtio-net|e1000|e1000e|rtl8139|ne2k_pci|pcnet|i82551|i82557b|"

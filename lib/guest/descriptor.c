@@ -2,6 +2,7 @@
 #include "lib/guest/descriptor.h"
 #include "base/parse.h"
 #include "base/tree.h"
+#include "lib/guest/network.h"
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
@@ -108,6 +109,20 @@ static bool is_foreign(const struct stat *folder, const struct stat *found)
 	bool others = folder->st_uid != geteuid() || (folder->st_mode & (S_IWGRP | S_IWOTH));
 
 	return others && (found->st_uid != geteuid() || found->st_nlink != 1);
+}
+
+/* It is not asked for its inode: it is always opened anew. */
+static int open_device(const struct pp_launch_file *file, int *ret_fd, struct pp_error *error)
+{
+	struct stat found;
+
+	PP_CLOSE int fd = open(file->path, O_RDWR | OPEN_FLAGS);
+	if (fd < 0 || fstat(fd, &found) < 0)
+		return pp_error_errno(error, -errno, "cannot open %s", file->path);
+	if (!S_ISCHR(found.st_mode))
+		return refuse(file->path, "no character device", error);
+	*ret_fd = PP_TAKE_FD(fd);
+	return 0;
 }
 
 static int open_output(const struct pp_launch_file *file, int *ret_fd, struct pp_error *error)
@@ -253,6 +268,10 @@ int pp_descriptor_open(
 	case PP_FILE_LISTEN:
 	case PP_FILE_CONNECT:
 		return open_socket(file, ret_fd, error);
+	case PP_FILE_DEVICE:
+		return open_device(file, ret_fd, error);
+	case PP_FILE_TAP:
+		return pp_network_tap(file, ret_fd, error);
 	}
 	return -EINVAL;
 }

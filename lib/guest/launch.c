@@ -6,6 +6,7 @@
 #include "lib/guest/descriptor.h"
 #include "lib/guest/engine.h"
 #include "lib/guest/guest.h"
+#include "lib/guest/network.h"
 #include "lib/guest/nvram.h"
 #include "lib/guest/prepare.h"
 #include <errno.h>
@@ -169,17 +170,23 @@ static int read_images(const struct pp_domain *domain, struct pp_arena *arena,
 	return 0;
 }
 
-/* What the host offers for UEFI, where the guest has that. */
-static int read_firmware(struct pp_context *context, const char *name,
-	const struct pp_domain *domain, struct pp_arena *arena, struct pp_firmwares *ret_firmwares,
-	const char **ret_nvram, struct pp_error *error)
+/* What the host has for the guest: UEFI, and the bridges of networks. STARTS: they must be there.
+ */
+static int read_offers(struct pp_context *context, const struct pp_domain *domain, const char *file,
+	bool starts, struct pp_arena *arena, struct pp_launch_options *options,
+	struct pp_error *error)
 {
-	if (!domain->os.efi)
-		return 0;
-	*ret_nvram = pp_nvram_path(context, name, arena);
-	if (!*ret_nvram)
+	struct pp_firmwares *firmwares = pp_arena_alloc(arena, sizeof(*firmwares));
+
+	options->nvram = pp_nvram_path(context, domain->name, arena);
+	if (!firmwares || !options->nvram)
 		return pp_error_oom(error);
-	return pp_firmwares_read(context->tree, arena, ret_firmwares, error);
+	options->firmwares = firmwares;
+	options->vhost = pp_tree_exists(context->tree, "/dev/vhost-net");
+	int r = domain->os.efi ? pp_firmwares_read(context->tree, arena, firmwares, error) : 0;
+	return r < 0 ? r
+		     : pp_network_bridges(
+			       context, domain, file, starts, arena, &options->bridges, error);
 }
 
 static int copy_files(struct pp_arena *arena, const struct pp_launch *launch,
@@ -187,6 +194,7 @@ static int copy_files(struct pp_arena *arena, const struct pp_launch *launch,
 {
 	struct pp_launch_file *files = pp_arena_array(arena, launch->n_files + 1, sizeof(*files));
 	const char **ids = pp_arena_array(arena, launch->n_files + 1, sizeof(*ids));
+	bool oom = false;
 
 	if (!files || !ids)
 		return pp_error_oom(error);
@@ -198,11 +206,12 @@ static int copy_files(struct pp_arena *arena, const struct pp_launch *launch,
 		PP_FREE char *id = NULL;
 		files[i] = launch->files[i];
 		files[i].path = pp_arena_strdup(arena, files[i].path);
+		files[i].tap = copy(arena, files[i].tap, &oom);
 		int r = files[i].image ? pp_descriptor_id(files[i].path, &id, error) : 0;
 		if (r < 0)
 			return r;
 		ids[i] = id ? pp_arena_strdup(arena, id) : NULL;
-		if (!files[i].path || (id && !ids[i]))
+		if (oom || !files[i].path || (id && !ids[i]))
 			return pp_error_oom(error);
 	}
 	made->files = files;
@@ -216,8 +225,6 @@ static int build(struct pp_context *context, const char *name, const struct pp_d
 	struct pp_launch **ret_launch, struct pp_error *error)
 {
 	const struct pp_image *const *images = NULL;
-	struct pp_firmwares firmwares = {0};
-	const char *nvram = NULL;
 	char folder[PP_PATH_MAX];
 	int r = pp_path(folder, sizeof(folder), "%s/guests/%s", context->run, name);
 	if (r >= 0 && pp_claim_has_user(context))
@@ -232,18 +239,15 @@ static int build(struct pp_context *context, const char *name, const struct pp_d
 	r = read_images(domain, arena, &images, error);
 	if (r < 0)
 		return r;
-	r = read_firmware(context, name, domain, arena, &firmwares, &nvram, error);
-	if (r < 0)
-		return r;
 	struct pp_launch_options options = {.folder = folder,
 		.qmp_fd = PP_ENGINE_QMP_FD,
 		.first_fd = PP_ENGINE_FILES_FD,
 		.images = images,
-		.firmwares = &firmwares,
-		.nvram = nvram,
 		.now = time(NULL),
 		.spice_port = find_spice_port(domain)};
-	r = check_vendor(context, domain, file, error);
+	r = read_offers(context, domain, file, true, arena, &options, error);
+	if (r >= 0)
+		r = check_vendor(context, domain, file, error);
 	if (r < 0)
 		return r;
 	return pp_launch_build(domain, host, capabilities, &options, file, ret_launch, error);
@@ -316,8 +320,6 @@ static int argv_of(struct pp_context *context, const struct pp_domain *domain, c
 {
 	char folder[PP_PATH_MAX];
 	struct pp_host *host = NULL;
-	struct pp_firmwares firmwares = {0};
-	const char *nvram = NULL;
 	PP_CLEANUP(pp_arena_freep) struct pp_arena *arena = pp_arena_new();
 	PP_CLEANUP(pp_qemu_capabilities_freep) struct pp_qemu_capabilities *capabilities = NULL;
 	PP_CLEANUP(pp_launch_freep) struct pp_launch *launch = NULL;
@@ -330,11 +332,10 @@ static int argv_of(struct pp_context *context, const struct pp_domain *domain, c
 	r = pp_qemu_capabilities_load(context, domain->emulator, &capabilities, error);
 	if (r < 0)
 		return r;
-	r = read_firmware(context, domain->name, domain, arena, &firmwares, &nvram, error);
+	struct pp_launch_options options = {.folder = folder, .now = time(NULL)};
+	r = read_offers(context, domain, file, false, arena, &options, error);
 	if (r < 0)
 		return r;
-	struct pp_launch_options options = {
-		.folder = folder, .now = time(NULL), .firmwares = &firmwares, .nvram = nvram};
 	/* Which devices are PCI Express decides where they go; without a host all are taken for
 	 * that. */
 	if (pp_domain_next_hostdev(domain, NULL) &&

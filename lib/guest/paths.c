@@ -96,6 +96,13 @@ static void add_device(struct list *list, const struct pp_domain_device *device)
 	case PP_DEV_GRAPHICS:
 		add(list, element, device->graphics.socket, true);
 		break;
+	case PP_DEV_INTERFACE:
+		if (device->interface.source)
+			add(list,
+				device->interface.type == PP_INTERFACE_BRIDGE ? "bridge"
+									      : "network",
+				device->interface.source, false);
+		break;
 	case PP_DEV_RNG:
 		add(list, element, device->rng.source, false);
 		break;

@@ -92,18 +92,25 @@ static const char *const file_uses[] = {
 	[PP_FILE_COPY] = "copy",
 	[PP_FILE_LISTEN] = "listen",
 	[PP_FILE_CONNECT] = "connect",
+	[PP_FILE_DEVICE] = "device",
+	[PP_FILE_TAP] = "tap",
 };
 
 static struct pp_json *file_json(const struct pp_launch_file *file, const char *id)
 {
 	PP_CLEANUP(pp_json_freep) struct pp_json *json = pp_json_object();
+	char mac[2 * sizeof(file->mac) + 1];
 
+	for (size_t i = 0; i < sizeof(file->mac); i++)
+		snprintf(mac + 2 * i, 3, "%02x", file->mac[i]);
 	if (!json || pp_json_set_string(json, "use", file_uses[file->use]) < 0 ||
 		pp_json_set_string(json, "path", file->path) < 0 ||
 		pp_json_set_int(json, "fd", file->fd) < 0 ||
 		pp_json_set_bool(json, "image", file->image) < 0 ||
 		pp_json_set_bool(json, "shared", file->shared) < 0 ||
-		pp_json_set_string(json, "id", id) < 0)
+		pp_json_set_string(json, "id", id) < 0 ||
+		pp_json_set_string(json, "tap", file->tap) < 0 ||
+		(file->tap && pp_json_set_string(json, "mac", mac) < 0))
 		return NULL;
 	return PP_TAKE(json);
 }
@@ -284,6 +291,13 @@ static void read_ids(struct reader *reader, struct pp_record_launch *launch)
 			find_fault(reader, "groups");
 }
 
+static bool read_mac(const char *text, uint8_t mac[6])
+{
+	size_t length = 0;
+
+	return text && pp_parse_hex_bytes(text, mac, 6, &length) >= 0 && length == 6;
+}
+
 static void read_file(struct reader *reader, const struct pp_json *json,
 	struct pp_launch_file *ret_file, const char **ret_id)
 {
@@ -299,6 +313,9 @@ static void read_file(struct reader *reader, const struct pp_json *json,
 		.image = read_bool(&inner, "image"),
 		.shared = read_bool(&inner, "shared")};
 	*ret_id = read_text(&inner, "id");
+	ret_file->tap = read_text(&inner, "tap");
+	if (ret_file->tap && !read_mac(pp_json_get_string(json, "mac"), ret_file->mac))
+		find_fault(reader, "files");
 	reader->oom |= inner.oom;
 	if (inner.fault || word == PP_COUNT(file_uses) || !ret_file->path)
 		find_fault(reader, "files");

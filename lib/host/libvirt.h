@@ -26,6 +26,15 @@ int pp_libvirt_file(struct pp_tree *tree, struct pp_arena *arena, const char *pa
 int pp_libvirt_read(struct pp_tree *tree, struct pp_arena *arena, bool defined,
 	struct pp_libvirt_guest **ret_guests, size_t *ret_count);
 
+/* A network of libvirt's. */
+struct pp_libvirt_network {
+	const char *mode;   /* of <forward>: "nat", "bridge" ...; NULL: it is isolated */
+	const char *bridge; /* NULL: it has none */
+};
+/* -ENOENT: there is none of this name; -EBADMSG: its file is not whole. */
+int pp_libvirt_network(struct pp_tree *tree, struct pp_arena *arena, const char *name,
+	struct pp_libvirt_network *ret_network);
+
 /* The name of the guest that a process runs, by QEMU's own -name; NULL: none. *ret_tool: "libvirt",
  * "pcipass" or "qemu". -ENOMEM, else 0. */
 int pp_qemu_guest(struct pp_tree *tree, struct pp_arena *arena, const char *process,

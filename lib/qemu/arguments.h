@@ -56,6 +56,10 @@ const char *pp_arguments_file(
  * say that it is SHARED. */
 const char *pp_arguments_image(
 	struct pp_arguments *arguments, const char *path, bool write, bool shared);
+/* The descriptor's number of a tap, and of vhost; 0: none are passed. */
+int pp_arguments_tap(
+	struct pp_arguments *arguments, const struct pp_interface *interface, const char *bridge);
+int pp_arguments_vhost(struct pp_arguments *arguments);
 /* -add-fd for all of them. */
 void pp_arguments_files(struct pp_arguments *arguments); /* files.c */
 /* path=, or fd= of a socket that is made for QEMU. */
@@ -80,6 +84,8 @@ void pp_arguments_disk(struct pp_arguments *arguments, const struct pp_domain_de
 void pp_arguments_chardev(struct pp_arguments *arguments, const struct pp_domain_device *device);
 void pp_arguments_displays(struct pp_arguments *arguments); /* argv_display.c */
 void pp_arguments_video(struct pp_arguments *arguments, const struct pp_domain_device *device);
+void pp_arguments_interface(struct pp_arguments *arguments, const struct pp_domain_device *device,
+	unsigned number); /* argv_interface.c */
 void pp_arguments_sound(struct pp_arguments *arguments, const struct pp_domain_device *device);
 /* Which device a boot device of <os> means; NULL: none. */
 const struct pp_domain_device *pp_boot_target(

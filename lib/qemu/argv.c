@@ -36,31 +36,6 @@ static void put_monitor(struct pp_arguments *arguments)
 	pp_arguments_pair(arguments, "-mon", "chardev=charmonitor,id=monitor,mode=control");
 }
 
-static void put_interface(
-	struct pp_arguments *arguments, const struct pp_domain_device *device, unsigned number)
-{
-	static const struct {
-		const char *model, *type;
-	} types[] = {{"virtio", "virtio-net-pci"}};
-	const struct pp_interface *interface = &device->interface;
-	const char *type =
-		pp_text_is(interface->model, types[0].model) ? types[0].type : interface->model;
-
-	pp_arguments_begin(arguments, "-netdev", "user");
-	pp_arguments_propf(arguments, "id", "hostnet%u", number);
-	pp_arguments_end(arguments);
-	pp_arguments_device(arguments, device, type);
-	pp_arguments_propf(arguments, "netdev", "hostnet%u", number);
-	pp_arguments_prop(arguments, "id", device->alias);
-	pp_arguments_propf(arguments, "mac", "%02x:%02x:%02x:%02x:%02x:%02x", interface->mac[0],
-		interface->mac[1], interface->mac[2], interface->mac[3], interface->mac[4],
-		interface->mac[5]);
-	pp_arguments_boot(arguments, device);
-	pp_arguments_place(arguments, device);
-	pp_arguments_rom(arguments, device);
-	pp_arguments_end(arguments);
-}
-
 static void put_hostdev(struct pp_arguments *arguments, const struct pp_domain_device *device)
 {
 	char host[PP_ADDRESS_SIZE];
@@ -212,7 +187,7 @@ static void put_part(struct pp_arguments *arguments, const struct part *part)
 			if (device->kind != part->kind || comes_first(device) == !!later)
 				continue;
 			if (device->kind == PP_DEV_INTERFACE)
-				put_interface(arguments, device, number++);
+				pp_arguments_interface(arguments, device, number++);
 			else if (part->put)
 				part->put(arguments, device);
 		}

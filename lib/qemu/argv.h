@@ -19,13 +19,21 @@ enum pp_file_use {
 	PP_FILE_COPY,     /* its bytes in memory, for what QEMU opens by name */
 	PP_FILE_LISTEN,   /* a unix socket */
 	PP_FILE_CONNECT,
+	PP_FILE_DEVICE, /* a character device, by its number alone */
+	PP_FILE_TAP,    /* a network interface made for it; PATH: the bridge that it is a port of */
 };
 struct pp_launch_file {
 	enum pp_file_use use;
 	const char *path;
-	int fd;      /* its number in QEMU */
-	bool image;  /* a disk's: two guests may not write it, */
-	bool shared; /* unless both say that it is shared */
+	int fd;          /* its number in QEMU */
+	bool image;      /* a disk's: two guests may not write it, */
+	bool shared;     /* unless both say that it is shared */
+	const char *tap; /* its name, "vnet%d": the kernel puts in a number */
+	uint8_t mac[6];  /* of the guest's side */
+};
+
+struct pp_network_bridge {
+	const char *network, *bridge;
 };
 
 struct pp_launch_options {
@@ -38,7 +46,9 @@ struct pp_launch_options {
 	int qmp_fd; /* a listening unix socket that QEMU inherits under this number; 0: none ... */
 	const char *qmp; /* ... then QEMU makes one at this path; NULL: FOLDER/qmp */
 	int64_t now;     /* seconds since 1970: what a clock with an adjustment counts from */
-	const struct pp_firmwares *firmwares; /* of the host; NULL: none */
+	const struct pp_firmwares *firmwares;    /* of the host; NULL: none */
+	const struct pp_network_bridge *bridges; /* of each network that is named, ends with NULL */
+	bool vhost;                              /* the host has /dev/vhost-net */
 	const char *nvram; /* where variables are kept when the definition does not say */
 	int spice_port;    /* for a SPICE display that leaves its port open; 0: 5900 */
 };

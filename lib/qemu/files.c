@@ -5,6 +5,7 @@
  * open. */
 #include "lib/qemu/arguments.h"
 #include <stdio.h>
+#include <string.h>
 
 static struct pp_launch_file *add_file(
 	struct pp_arguments *arguments, enum pp_file_use use, const char *path)
@@ -72,6 +73,29 @@ void pp_arguments_socket(struct pp_arguments *arguments, const char *path, bool 
 		add_file(arguments, listen ? PP_FILE_LISTEN : PP_FILE_CONNECT, path);
 	if (file)
 		pp_arguments_propf(arguments, "fd", "%d", file->fd);
+}
+
+int pp_arguments_tap(
+	struct pp_arguments *arguments, const struct pp_interface *interface, const char *bridge)
+{
+	struct pp_launch_file *file =
+		arguments->options->first_fd > 0 ? add_file(arguments, PP_FILE_TAP, bridge) : NULL;
+
+	if (!file)
+		return 0;
+	file->tap = interface->target ? interface->target : "vnet%d";
+	memcpy(file->mac, interface->mac, sizeof(file->mac));
+	return file->fd;
+}
+
+int pp_arguments_vhost(struct pp_arguments *arguments)
+{
+	const struct pp_launch_file *file =
+		arguments->options->first_fd > 0
+			? add_file(arguments, PP_FILE_DEVICE, "/dev/vhost-net")
+			: NULL;
+
+	return file ? file->fd : 0;
 }
 
 void pp_arguments_files(struct pp_arguments *arguments)

@@ -636,6 +636,36 @@ class Guests(Case):
         with self.assertRaises(ProcessLookupError):
             os.kill(info["qemu"], 0)
 
+    def test_networks(self):
+        """Which bridge a network is; and that it is not there is said before anything else happens."""
+        def guest(kind, source):
+            self.ends(self.root_run("define", self.write("net.xml", GUEST % ("qemu",
+                "<interface type='%s'><source %s='%s'/><model type='virtio'/></interface>" % (kind, kind, source)))), OK)
+
+        def native():
+            return self.root_run("domxml-to-native", "qemu-argv", "win2k3")
+        networks = self.root + "/etc/libvirt/qemu/networks"
+        os.makedirs(networks, exist_ok=True)
+        for name, text in (("default", "<network><name>default</name><forward mode='nat'><nat><port start='1' end='2'/>"
+                "</nat></forward><bridge name='virbr0' stp='on'/><ip address='192.168.122.1'/></network>"),
+                ("isolated", "<network><name>isolated</name><bridge name='virbr1'/></network>"),
+                ("cards", "<network><forward mode='hostdev' managed='yes'><pf dev='eth0'/></forward></network>"),
+                ("cut", "<network><bridge name='virbr2'/>")):
+            with open("%s/%s.xml" % (networks, name), "w") as file:
+                file.write(text)
+        for name, bridge in (("default", "virbr0"), ("isolated", "virbr1")):
+            guest("network", name)
+            self.assertIn("-netdev bridge,br=%s," % bridge, self.ends(native(), OK).stdout.decode())
+            result = self.ends(self.root_run("start", "win2k3"), NOT_READY)
+            self.said(result, "%s is not on this host" % bridge)
+            self.said(result, "virsh net-start %s" % name)
+        for name, words in (("cards", "has no bridge"), ("cut", "cannot be read"), ("nowhere", "is none of libvirt's")):
+            guest("network", name)
+            self.said(self.ends(native(), NOT_READY), words)
+        guest("bridge", "lo")
+        os.makedirs(self.root + "/sys/class/net/lo", exist_ok=True)
+        self.said(self.ends(self.root_run("start", "win2k3"), NOT_READY), "lo is no bridge")
+
     def put_firmware(self):
         folder = self.root + "/usr/share/qemu/firmware"
         os.makedirs(folder)

@@ -4,9 +4,10 @@
 
 static const char *const argv[] = {"/usr/bin/qemu", "-name", "g", NULL};
 static const char *const devices[] = {"0000:00:1a.7", "0000:01:00.0", NULL};
-static const struct pp_launch_file files[] = {
-	{PP_FILE_WRITE, "/a/disk", 12, true, true}, {PP_FILE_COPY, "/a/kernel", 13, false, false}};
-static const char *const ids[] = {"8:1:77", NULL};
+static const struct pp_launch_file files[] = {{PP_FILE_WRITE, "/a/disk", 12, true, true},
+	{PP_FILE_COPY, "/a/kernel", 13, false, false},
+	{PP_FILE_TAP, "br0", 14, .tap = "vnet%d", .mac = {0x52, 0x54, 0, 0xab, 0xcd, 0xef}}};
+static const char *const ids[] = {"8:1:77", NULL, NULL};
 static const uint32_t groups[] = {36, 4000000000u};
 
 static void write_both(struct run *run)
@@ -22,7 +23,7 @@ static void write_both(struct run *run)
 		.n_groups = 2,
 		.files = files,
 		.ids = ids,
-		.n_files = 2,
+		.n_files = 3,
 		.paused = true,
 		.restart_on_panic = true,
 		.balloon = 1u << 30,
@@ -68,7 +69,7 @@ static void test_written_and_read(void **state)
 	assert_int_equal(record->launch.uid, 1000);
 	assert_int_equal(record->launch.n_groups, 2);
 	assert_true(record->launch.groups[1] == 4000000000u);
-	assert_int_equal(record->launch.n_files, 2);
+	assert_int_equal(record->launch.n_files, 3);
 	assert_int_equal(record->launch.files[0].use, PP_FILE_WRITE);
 	assert_string_equal(record->launch.files[0].path, "/a/disk");
 	assert_int_equal(record->launch.files[0].fd, 12);
@@ -76,6 +77,10 @@ static void test_written_and_read(void **state)
 	assert_string_equal(record->launch.ids[0], "8:1:77");
 	assert_int_equal(record->launch.files[1].use, PP_FILE_COPY);
 	assert_false(record->launch.files[1].image);
+	assert_null(record->launch.files[1].tap);
+	assert_int_equal(record->launch.files[2].use, PP_FILE_TAP);
+	assert_string_equal(record->launch.files[2].tap, "vnet%d");
+	assert_memory_equal(record->launch.files[2].mac, files[2].mac, 6);
 	assert_null(record->launch.ids[1]);
 	assert_true(record->launch.paused && record->launch.restart_on_panic);
 	assert_int_equal(record->launch.balloon, 1u << 30);

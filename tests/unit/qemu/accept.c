@@ -112,6 +112,8 @@ static char *adapt(const char *argument)
 		pp_buffer_puts(&buffer, "pci-testdev");
 		pp_buffer_append(&buffer, id, strcspn(id + 1, ",") + 1);
 		pp_buffer_append(&buffer, bus, (size_t)(end - bus));
+	} else if (pp_text_starts(argument, "bridge,br=")) {
+		pp_buffer_printf(&buffer, "user%s", id);
 	} else if (!strcmp(argument, "kvm")) {
 		pp_buffer_puts(&buffer, "tcg");
 	} else if (pp_text_starts(argument, "host,")) {
@@ -248,7 +250,8 @@ static void qemu_accepts_each_definition(void **state)
 	const struct pp_launch_options options = {.folder = folder,
 		.qmp_fd = 9,
 		.now = 1700000000,
-		.firmwares = definitions_firmwares()};
+		.firmwares = definitions_firmwares(),
+		.bridges = definitions_bridges};
 	struct pp_qemu_capabilities *capabilities;
 	struct pp_error error = {0};
 	struct dirent **list;

@@ -5,8 +5,10 @@
 #include "definitions.h"
 
 static bool update;
-static struct pp_launch_options options = {
-	.folder = "/run/pcipass/guest", .now = 1700000000, .nvram = "/nvram/g_VARS.fd"};
+static struct pp_launch_options options = {.folder = "/run/pcipass/guest",
+	.now = 1700000000,
+	.nvram = "/nvram/g_VARS.fd",
+	.bridges = definitions_bridges};
 
 /* An option and its value on a line. */
 static void put_arguments(struct pp_buffer *buffer, char *const *argv)
@@ -141,6 +143,8 @@ static void launch_tells_what_its_owner_needs(void **state)
 static void files_become_descriptors(void **state)
 {
 	const struct pp_launch_options passed = {.firmwares = definitions_firmwares(),
+		.bridges = definitions_bridges,
+		.vhost = true,
 		.folder = "/run/pcipass/guest",
 		.qmp_fd = 10,
 		.first_fd = 12};
@@ -196,6 +200,8 @@ static void backing_files_are_nodes(void **state)
 	const struct pp_image top = {.path = "/top", .format = "qcow2", .backing = &middle};
 	const struct pp_image *const images[] = {&top, NULL};
 	const struct pp_launch_options passed = {.firmwares = definitions_firmwares(),
+		.bridges = definitions_bridges,
+		.vhost = true,
 		.folder = "/run",
 		.qmp_fd = 10,
 		.first_fd = 12,

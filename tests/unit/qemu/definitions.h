@@ -104,6 +104,8 @@ static inline const struct pp_firmwares *definitions_firmwares(void)
 	return &firmwares;
 }
 
+static const struct pp_network_bridge definitions_bridges[] = {{"default", "virbr0"}, {NULL, NULL}};
+
 #define DEFINITIONS_MAX_FACTS 64
 static inline size_t definitions_facts(const char *name, struct pp_hostdev_fact *facts)
 {

@@ -21,8 +21,12 @@ struct table {
 	size_t n_pieces;
 };
 
-static struct pp_launch_options options = {
-	.folder = "/run/pcipass/guest", .now = 1700000000, .nvram = "/nvram/g_VARS.fd"};
+static struct pp_launch_options options = {.folder = "/run/pcipass/guest",
+	.now = 1700000000,
+	.nvram = "/nvram/g_VARS.fd",
+	.bridges = definitions_bridges,
+	.first_fd = 12,
+	.vhost = true};
 
 /* ---- the table ---- */
 
@@ -197,6 +201,12 @@ static void put_launch(
 	pp_buffer_printf(buffer, "%llu %llu %d %s %u\n", (unsigned long long)launch->memlock,
 		(unsigned long long)launch->balloon, launch->on_crash,
 		launch->stats_path ? launch->stats_path : "", launch->stats_period);
+	for (size_t i = 0; i < launch->n_files; i++) {
+		const struct pp_launch_file *file = &launch->files[i];
+
+		pp_buffer_printf(buffer, "%d %s %d %s\n", file->use, file->path, file->shared,
+			file->tap ? file->tap : "");
+	}
 	pp_buffer_printf(buffer, "%s\n", domain->cpu.vendor ? domain->cpu.vendor : "");
 	pp_buffer_printf(buffer, "%s\n", launch->flash.template ? launch->flash.template : "");
 	while ((device = pp_domain_next_hostdev(domain, device)))
