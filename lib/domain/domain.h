@@ -366,6 +366,10 @@ struct pp_domain {
 	int memory_line;
 	enum pp_tristate dump_core;
 	bool memory_locked, memory_nosharepages;
+	bool hugepages;
+	uint64_t hugepage_size; /* bytes; 0: the host's default */
+	bool memory_memfd, memory_shared, memory_preallocated;
+	unsigned memory_threads;   /* that allocate it; 0: as many as it has CPUs */
 	uint64_t hard_limit;       /* <memtune>, bytes; 0 not said */
 	unsigned vcpus, max_vcpus; /* at the start, and how many there can be */
 	int vcpu_line;

@@ -30,7 +30,14 @@ const struct pp_rule pp_grammar_rules[] = {
 	{"pm.state", "enabled!" YES_NO, ""},
 	{"memtune", "", "hard_limit"},
 	{"hard_limit", "unit", "#text"},
-	{"memoryBacking", "", "locked:empty nosharepages:empty"},
+	{"memoryBacking", "",
+		"locked:empty nosharepages:empty hugepages source:memory-source "
+		"access:memory-access allocation"},
+	{"hugepages", "", "page"},
+	{"page", "size! unit", ""},
+	{"memory-source", "type!=anonymous|memfd", ""},
+	{"memory-access", "mode!=shared|private", ""},
+	{"allocation", "mode=immediate|ondemand threads", ""},
 	/* What libvirt writes into the XML of a guest that runs, about its own machinery. */
 	{"resource", "", "partition"},
 	{"partition", "", "#text"},

@@ -181,6 +181,8 @@ static void fill_kind(const struct pp_domain *domain, struct pp_guest_facts *fac
 	facts->efi = domain->os.efi;
 	facts->memory = domain->memory;
 	facts->memlock = pp_domain_memlock(domain);
+	facts->hugepages = domain->hugepages;
+	facts->hugepage_size = domain->hugepage_size;
 	facts->phys_bits = domain->cpu.address_bits;
 	facts->kvm_hidden = domain->features.kvm_hidden == PP_ON;
 	facts->vendor_id = domain->features.hyperv.vendor_id != NULL;

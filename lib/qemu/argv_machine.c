@@ -6,12 +6,19 @@
 #include <string.h>
 #include <time.h>
 
+#define BACKEND "pc.ram"
+
 static const struct pp_timer *find_timer(const struct pp_domain *domain, const char *name)
 {
 	for (size_t i = 0; i < domain->clock.n_timers; i++)
 		if (pp_text_is(domain->clock.timers[i].name, name))
 			return &domain->clock.timers[i];
 	return NULL;
+}
+
+static bool has_backend(const struct pp_domain *domain)
+{
+	return domain->hugepages || domain->memory_memfd || domain->memory_preallocated;
 }
 
 static void put_features(struct pp_arguments *arguments)
@@ -35,6 +42,8 @@ static void put_features(struct pp_arguments *arguments)
 		pp_arguments_switch(arguments, "hpet", hpet->present);
 	if (pit)
 		pp_arguments_switch(arguments, "pit", pit->present);
+	if (has_backend(domain))
+		pp_arguments_prop(arguments, "memory-backend", BACKEND);
 	if (domain->memory_nosharepages)
 		pp_arguments_prop(arguments, "mem-merge", "off");
 	for (size_t i = 0; i < domain->n_devices; i++)
@@ -59,6 +68,32 @@ static void put_accelerator(struct pp_arguments *arguments)
 	pp_arguments_pair(arguments, "-accel", "kvm");
 }
 
+/* Memory that is more than pages as they come. Huge pages need no file system of the host that way,
+ * and nothing of them is left when QEMU ends. */
+static void put_backend(struct pp_arguments *arguments)
+{
+	const struct pp_domain *domain = arguments->domain;
+	bool memfd = domain->hugepages || domain->memory_memfd;
+	unsigned threads = domain->memory_threads ? domain->memory_threads : domain->vcpus;
+	struct pp_json *object = pp_json_object();
+
+	pp_json_set_string(
+		object, "qom-type", memfd ? "memory-backend-memfd" : "memory-backend-ram");
+	pp_json_set_string(object, "id", BACKEND);
+	pp_json_set_int(object, "size", (int64_t)domain->memory);
+	if (domain->hugepages)
+		pp_json_set_bool(object, "hugetlb", true);
+	if (domain->hugepage_size)
+		pp_json_set_int(object, "hugetlbsize", (int64_t)domain->hugepage_size);
+	if (memfd)
+		pp_json_set_bool(object, "share", domain->memory_shared);
+	if (domain->hugepages || domain->memory_preallocated) {
+		pp_json_set_bool(object, "prealloc", true);
+		pp_json_set_int(object, "prealloc-threads", threads);
+	}
+	pp_arguments_json(arguments, "-object", object);
+}
+
 static void put_memory(struct pp_arguments *arguments)
 {
 	const struct pp_domain *domain = arguments->domain;
@@ -66,6 +101,8 @@ static void put_memory(struct pp_arguments *arguments)
 	pp_arguments_begin(arguments, "-m", NULL);
 	pp_arguments_propf(arguments, "size", "%" PRIu64 "M", domain->memory >> 20);
 	pp_arguments_end(arguments);
+	if (has_backend(domain))
+		put_backend(arguments);
 	pp_arguments_pair(
 		arguments, "-overcommit", domain->memory_locked ? "mem-lock=on" : "mem-lock=off");
 }
