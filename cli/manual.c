@@ -67,7 +67,7 @@ static void put_verb(const struct cli_verb *verb)
 		printf("Also written *pcipass %s*.\n\n", verb->alias);
 	puts("The options that every verb knows are in *pcipass*(1).\n");
 	put_statuses();
-	puts("# SEE ALSO\n\n*pcipass*(1), *pcipass-checks*(7)");
+	puts("# SEE ALSO\n\n*pcipass*(1), *pcipass-checks*(7), *pcipass-json*(7)");
 }
 
 static void put_program(void)
@@ -103,7 +103,8 @@ static void put_program(void)
 	puts("# FILES\n\n"
 	     "/etc/pcipass\n\tDefinitions of guests; known-bad.txt.\n\n"
 	     "/run/pcipass\n\tThe journal of what is out, state of the guests that run, locks.\n\n"
-	     "# SEE ALSO\n\n*pcipass-checks*(7), *virsh*(1), *qemu-system-x86\\_64*(1)");
+	     "# SEE ALSO\n\n*pcipass-checks*(7), *pcipass-json*(7), *libpcipass*(3), *virsh*(1), "
+	     "*qemu-system-x86\\_64*(1)");
 }
 
 void cli_manual(const struct cli_verb *verb)

@@ -1033,6 +1033,35 @@ class Manual(Case):
             made = subprocess.run(["scdoc"], input=page.encode(), stdout=subprocess.PIPE, check=True).stdout
             self.assertIn(b".SH EXIT STATUS", made)
 
+    def keys(self, value):
+        if isinstance(value, dict):
+            return set(value).union(*map(self.keys, value.values()))
+        return set().union(*map(self.keys, value)) if isinstance(value, list) else set()
+
+    def test_every_key_of_json_is_in_its_page(self):
+        with open(os.path.join(os.path.dirname(os.path.dirname(HERE)), "man", "pcipass-json.7.scd")) as file:
+            parts = re.split(r"(?m)^# (.*)$", file.read())
+        sections = {title: set(re.findall(r"\*([a-z_]+)\*", text)) for title, text in zip(parts[1::2], parts[2::2])}
+        for name, devices in (("guest", HOSTDEV % 4), ("soft", "")):
+            with open(os.path.join(self.folder, name + ".xml"), "w") as file:
+                file.write((GUEST % ("kvm", devices)).replace("win2k3", name).replace("20605499", "20605499" if devices else "30605499"))
+        for line in ("", "nodedev-list", "nodedev-list --long -o +BOOT,WHY,LINK,OWNER", "nodedev-dumpxml 00:1a.7",
+                "nodedev-info 00:1a.7 --full", "nodedev-check", "nodedev-check 00:1a.7", "iommugroup-list", "nodedev-topology",
+                "nodedev-test 04:00.0 --dry-run", "nodedev-detach 04:00.0 --dry-run", "nodedev-detach 04:00.0 --try 1000",
+                "changes", "keep", "nodedev-info 04:00.0", "", "nodedev-reattach 04:00.0", "nodedev-reset 04:00.0",
+                "nodedev-detach nvme0n1", "nodedev-detach nothing", "recover --dry-run", "changes --all", "define guest.xml",
+                "define soft.xml", "list --all", "dominfo guest", "domstate guest", "dumpxml guest", "domcheck guest",
+                "start guest --dry-run", "shutdown guest", "autostart guest", "domxml-to-native qemu-argv guest",
+                "undefine soft", "host-validate", "explain no-iommu", "libvirt-hook --status", "libvirt-hook --enable",
+                "host-dump"):
+            verb = (line.split() or ["PCIPASS ALONE"])[0].upper()
+            known = set().union(sections["IN MANY VERBS"], *(keys for title, keys in sections.items()
+                if verb in title.split(", ") or verb == title))
+            value = json.loads(self.root_run("--json", *line.split()).stdout)
+            self.assertEqual(self.keys(value) - known, set(), line)
+        listed = {word for title in sections for word in title.split(", ")}
+        self.assertLessEqual({word for word in listed if "-" in word}, {verb.upper() for verb in self.verbs()})
+
     def test_candidates(self):
         self.assertEqual(self.offered(""), self.verbs())
         self.assertEqual(self.offered("nodedev-d"), ["nodedev-dumpxml", "nodedev-detach"])
