@@ -227,6 +227,15 @@ static int compare(const void *a, const void *b)
 	return pp_address_compare(&first->address, &second->address);
 }
 
+/* A machine as text can say that two devices are each above the other: whoever goes up the bridges
+ * must come to an end. */
+static bool is_above(const struct pp_device *device, const struct pp_device *other)
+{
+	while (other && other != device)
+		other = other->parent;
+	return other == device;
+}
+
 /* The bridge above is the folder above: /sys/devices/pci0000:00/0000:00:02.0/0000:01:00.0 */
 static void set_parent(struct pp_reader *reader, struct pp_device *device)
 {
@@ -239,8 +248,11 @@ static void set_parent(struct pp_reader *reader, struct pp_device *device)
 	parent[length] = '\0';
 	const char *name = strrchr(parent, '/');
 	struct pp_address address;
-	if (name && pp_address_parse(name + 1, &address) == 0)
-		device->parent = pp_reader_device(reader, &address);
+	if (!name || pp_address_parse(name + 1, &address) < 0)
+		return;
+	const struct pp_device *bridge = pp_reader_device(reader, &address);
+	if (bridge && !is_above(device, bridge))
+		device->parent = bridge;
 }
 
 static int list_devices(struct pp_reader *reader, char **names, size_t count)
