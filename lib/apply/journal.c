@@ -17,6 +17,9 @@
 
 #define FOLDER "journal"
 #define NEW_PREFIX ".new-"
+#define LAST "last-change" /* beside the folder */
+#define LAST_WAIT_MS 5000
+#define NUMBER_MAX 999999
 
 void pp_journal_free(struct pp_journal *journal)
 {
@@ -136,17 +139,57 @@ static int make_new(int folder, const char *name)
 	return -EBUSY;
 }
 
+/* The last number that was given in this boot: what someone wrote down as change 3 stays that one,
+ * also when its journal has gone. Locked until the descriptor is closed. */
+static int open_last(int folder, int *ret_fd, unsigned *ret_last)
+{
+	char text[16] = "";
+	uint32_t last = 0;
+	PP_CLOSE int fd =
+		openat(folder, "../" LAST, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+	int r = fd < 0 ? -errno : pp_lock_wait(fd, LAST_WAIT_MS);
+	if (r < 0)
+		return r;
+	if (pread(fd, text, sizeof(text) - 1, 0) < 0)
+		return -errno;
+	text[strcspn(text, "\n")] = '\0';
+	if (pp_parse_u32(text, 10, &last) < 0 || last >= NUMBER_MAX)
+		last = 0; /* not ours, or all are used: from the start */
+	*ret_fd = PP_TAKE_FD(fd);
+	*ret_last = last;
+	return 0;
+}
+
+/* Of constant length: nothing of an older number stays behind it. */
+static int write_last(struct pp_effects *effects, int fd, unsigned number)
+{
+	char text[16];
+	int length = snprintf(text, sizeof(text), "%06u\n", number);
+	int r = pp_effects_point(effects);
+	if (r < 0)
+		return r;
+	ssize_t n = pwrite(fd, text, (size_t)length, 0);
+	return n == length ? 0 : n < 0 ? -errno : -ENOSPC;
+}
+
 static int give_name(struct pp_effects *effects, int folder, const char *from, char name[16])
 {
-	unsigned number;
-	int r = pp_effects_point(effects);
+	PP_CLOSE int fd = -1;
+	unsigned last = 0, number = 0;
+	int r = open_last(folder, &fd, &last);
 	if (r >= 0)
 		r = pp_journal_last(effects->context, &number);
-	while (r >= 0 && number < 999999) {
+	if (r >= 0 && last > number)
+		number = last;
+	while (r >= 0 && number < NUMBER_MAX) {
 		snprintf(name, 16, "%06u", ++number);
-		if (renameat2(folder, from, folder, name, RENAME_NOREPLACE) == 0)
+		r = write_last(effects, fd, number);
+		if (r >= 0)
+			r = pp_effects_point(effects);
+		if (r >= 0 && renameat2(folder, from, folder, name, RENAME_NOREPLACE) == 0)
 			return 0;
-		r = errno == EEXIST ? 0 : -errno;
+		if (r >= 0 && errno != EEXIST)
+			r = -errno;
 	}
 	return r < 0 ? r : -ENOSPC;
 }

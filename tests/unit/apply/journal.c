@@ -62,7 +62,7 @@ static void put_bytes(struct machine *machine, const char *path, const char *dat
 	close(fd);
 }
 
-#define DIED_AT 14 /* the first device is with vfio-pci, the second without a driver */
+#define DIED_AT 15 /* the first device is with vfio-pci, the second without a driver */
 
 static const char *first_state(struct machine *machine)
 {
@@ -334,6 +334,48 @@ static void test_no_folder(void **state)
 	free(first);
 }
 
+static void moved(struct machine *machine, struct pp_plan *plan)
+{
+	struct pp_error error = {0};
+	assert_true(machine_apply(machine, plan, &error) >= 0);
+}
+
+static bool is_there(const struct machine *machine, const char *number)
+{
+	char path[64];
+	snprintf(path, sizeof(path), "/run/pcipass/journal/%s", number);
+	return pp_tree_exists(machine->context->tree, path);
+}
+
+/* A number that someone wrote down is never another change's. */
+static void test_numbers(void **state)
+{
+	struct machine *machine = *state;
+	static const char *const odd[] = {"", "x", "-3\n", "999999\n", "99999999999\n"};
+	moved(machine, plan_detach(machine, "1", NULL, NULL));
+	assert_true(is_there(machine, "000001"));
+	moved(machine, plan_reattach(machine, "1"));
+	assert_int_equal(count_journals(machine), 0);
+	moved(machine, plan_detach(machine, "1", NULL, NULL));
+	assert_true(is_there(machine, "000003"));
+	moved(machine, plan_detach(machine, "3", NULL, NULL));
+	assert_true(is_there(machine, "000004"));
+	moved(machine, plan_reattach(machine, "1"));
+	moved(machine, plan_reattach(machine, "3"));
+	/* Where the file makes no sense, those that are there are counted. */
+	for (size_t i = 0; i < sizeof(odd) / sizeof(odd[0]); i++) {
+		put(machine, "/run/pcipass/last-change", odd[i]);
+		moved(machine, plan_detach(machine, "1", NULL, NULL));
+		assert_true(is_there(machine, "000001"));
+		put(machine, "/run/pcipass/last-change", odd[i]);
+		moved(machine, plan_detach(machine, "3", NULL, NULL));
+		assert_true(is_there(machine, "000002"));
+		moved(machine, plan_reattach(machine, "1"));
+		moved(machine, plan_reattach(machine, "3"));
+		assert_int_equal(count_journals(machine), 0);
+	}
+}
+
 #define TEST(function) cmocka_unit_test_setup_teardown(function, machine_setup, machine_teardown)
 
 int main(void)
@@ -344,6 +386,7 @@ int main(void)
 		TEST(test_damaged_line),
 		TEST(test_garbage),
 		TEST(test_odd_files),
+		TEST(test_numbers),
 		TEST(test_other_version),
 		TEST(test_other_boot),
 		TEST(test_no_room),

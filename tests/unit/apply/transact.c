@@ -559,7 +559,7 @@ static void test_hang(void **state)
 {
 	struct machine *machine = *state;
 	unsigned hangs = 0;
-	for (unsigned at = 1; at <= 18; at++)
+	for (unsigned at = 1; at <= 19; at++)
 		hang_at(machine, at, &hangs);
 	assert_int_equal(hangs, 9); /* three writes for each of three devices */
 }
