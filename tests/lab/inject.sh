@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# For scripts that kill pcipass at its system calls, or let them fail. strace counts each call of each process for
-# itself, and injects only into calls that it traces.
+# For scripts that kill pcipass at its system calls, or let them fail. (strace --seccomp-bpf lets calls fail at full
+# speed, but its signals do not arrive: hence tests/lab/killer.c.)
 # shellcheck shell=bash disable=SC2034,SC2154
 
 pci=/sys/bus/pci/devices
@@ -27,15 +27,19 @@ memory() {
 	remembered=${#files[@]}
 }
 
-# killed CALL N [-P PATH] -- VERB...: what was hit is in /tmp/hit
+killer=$PWD/build/dev/tests/killer
+numbers=/usr/include/x86_64-linux-gnu/asm/unistd_64.h
+declare -A call_number=()
+while read -r define name number; do
+	[ "$define" != "#define" ] || call_number[${name#__NR_}]=$number
+done <"$numbers"
+
+# killed CALL N WHO -- VERB...: before its Nth call of this kind; WHO as in tests/lab/killer.c. What was hit is in /tmp/hit
 killed() {
-	local call=$1 n=$2 options=()
-	shift 2
-	while [ "$1" != -- ]; do options+=("$1") && shift; done
-	shift
+	local call=$1 n=$2 who=$3
+	shift 4
 	# (bash itself says that something was killed, to the group's stderr)
 	{
-		timeout 120 strace -f -q -o /tmp/hit -e trace="$call" "${options[@]}" \
-			-e inject="$call:signal=KILL:when=$n" "$pcipass" "$@" >/tmp/killed.out 2>&1
+		timeout 120 "$killer" /tmp/hit "${call_number[$call]}" "$n" "$who" "$pcipass" "$@" >/tmp/killed.out 2>&1
 	} 2>/dev/null
 }
