@@ -39,6 +39,21 @@ static bool in_guest(const struct pp_host *host, const struct cli_devices *devic
 	return false;
 }
 
+static int stay(struct cli *cli, const struct cli_devices *devices, const struct pp_plan *plan,
+	const char *blame)
+{
+	struct pp_apply_options apply;
+	struct pp_error error = {0};
+	int status = cli_apply(cli, plan, blame);
+	if (status || cli->dry_run)
+		return status;
+	cli_apply_options(cli, &apply);
+	if (pp_apply_none(cli->context, plan, devices->items, devices->count, &apply, &error) >= 0)
+		return PP_STATUS_OK;
+	cli_blame(cli, "%s", blame);
+	return cli_fail(cli, &error);
+}
+
 static int detach(struct cli *cli, const struct pp_host *host, struct cli_devices *devices)
 {
 	PP_FREE char *blame = cli_devices_blame(devices, "detach");
@@ -52,7 +67,7 @@ static int detach(struct cli *cli, const struct pp_host *host, struct cli_device
 	/* Already as asked: whatever a check would say of it now. But not where it is in a guest.
 	 */
 	if (planned >= 0 && plan->n_steps == 0 && !in_guest(host, devices))
-		return cli_apply(cli, plan, blame);
+		return stay(cli, devices, plan, blame);
 	struct pp_check_options check = {
 		.driver = driver_name(), .group = group, .force = forced, .act = true};
 	int r = pp_check_devices(host, devices->items, devices->count, &check, &findings, &error);

@@ -582,6 +582,11 @@ struct pp_apply_options {
  * be NULL): whether anything was written. */
 int pp_apply(struct pp_context *context, const struct pp_plan *plan,
 	const struct pp_apply_options *options, bool *ret_changed, struct pp_error *error);
+/* For a PLAN without a step, of devices that are where they should be: refuses, as a step would,
+ * where an interrupted move of them or one on trial is going to be undone. */
+int pp_apply_none(struct pp_context *context, const struct pp_plan *plan,
+	const struct pp_device *const *devices, size_t n_devices,
+	const struct pp_apply_options *options, struct pp_error *error);
 
 /* Applies the plan, does WORK, and puts everything back: one transaction, which is undone also when
  * it was interrupted. Returns what WORK did, or what failed before and after it. */

@@ -396,3 +396,16 @@ int pp_apply(struct pp_context *context, const struct pp_plan *plan,
 		pp_reason_add(context, error);
 	return r;
 }
+
+int pp_apply_none(struct pp_context *context, const struct pp_plan *plan,
+	const struct pp_device *const *devices, size_t n_devices,
+	const struct pp_apply_options *options, struct pp_error *error)
+{
+	PP_CLEANUP(pp_plan_freep) struct pp_plan *stays = plan_copy(plan);
+	if (!stays)
+		return pp_error_oom(error);
+	int r = 0;
+	for (size_t i = 0; r >= 0 && i < n_devices; i++)
+		r = pp_plan_claim(stays, devices[i], error);
+	return r < 0 ? r : pp_apply(context, stays, options, NULL, error);
+}

@@ -334,6 +334,32 @@ static void test_no_folder(void **state)
 	free(first);
 }
 
+static int stay(struct machine *machine, const char *which, struct pp_error *error)
+{
+	const struct pp_device *devices[N_FIXTURES];
+	PP_CLEANUP(pp_plan_freep) struct pp_plan *plan = plan_detach(machine, which, NULL, NULL);
+	size_t n = (size_t)take_devices(machine, which, devices);
+	assert_int_equal(plan->n_steps, 0);
+	return pp_apply_none(machine->context, plan, devices, n, NULL, error);
+}
+
+/* A device is where it should be, but recovery is going to take it back. */
+static void test_none(void **state)
+{
+	struct machine *machine = *state;
+	struct pp_error error = {0};
+	size_t length;
+	char *text = die_at(machine, DIED_AT, &length);
+	assert_int_equal(stay(machine, "1", &error), -EBUSY);
+	assert_int_equal(error.status, PP_STATUS_RECOVER);
+	assert_non_null(strstr(error.text, "was interrupted in the middle"));
+	assert_int_equal(recover(machine, &error), 1);
+	assert_int_equal(machine_apply(machine, plan_detach(machine, "1", NULL, NULL), &error), 1);
+	assert_int_equal(stay(machine, "1", &error), 0);
+	assert_int_equal(count_journals(machine), 1);
+	free(text);
+}
+
 static void moved(struct machine *machine, struct pp_plan *plan)
 {
 	struct pp_error error = {0};
@@ -387,6 +413,7 @@ int main(void)
 		TEST(test_garbage),
 		TEST(test_odd_files),
 		TEST(test_numbers),
+		TEST(test_none),
 		TEST(test_other_version),
 		TEST(test_other_boot),
 		TEST(test_no_room),
