@@ -693,6 +693,69 @@ struct pp_boot_image_info {
 int pp_boot_image_info(
 	struct pp_context *context, struct pp_boot_image_info *ret_info, struct pp_error *error);
 
+/* ---- a host made ready (lib/setup, lib/apply/setup.c)
+ * ------------------------------------------------------------------------ */
+
+enum pp_setup_kind {
+	PP_SETUP_FILE,    /* a file gets another text, comes, or goes */
+	PP_SETUP_VALUE,   /* a file of the kernel's gets another value, for now */
+	PP_SETUP_COMMAND, /* a program of the system's own runs */
+};
+struct pp_setup_step {
+	enum pp_setup_kind kind;
+	const char *subject;   /* a path; of a command its words */
+	const char *from, *to; /* a file's text, a value; NULL: it is not there */
+	const char *format;    /* of a boot loader's file: how it is edited; NULL: it is ours */
+	const char *const *add, *const *remove; /* parameters that the edit brought or took away;
+						 * NULL-terminated */
+	const char *const *argv;                /* of a command, argv[0] a path; NULL-terminated */
+	const char *const *undo; /* what takes it back; NULL: nothing is to be taken back */
+	bool refresh; /* makes what is booted of the files: runs behind them, in both directions */
+	bool trial;   /* of the boot once: taken back when it is confirmed */
+};
+struct pp_setup {
+	const char *loader;   /* "GRUB", "systemd-boot" ...; NULL: none is needed, or known */
+	const char *evidence; /* by what it was known */
+	const struct pp_setup_step *steps; /* none: nothing is to be done */
+	size_t n_steps;
+	struct pp_findings findings; /* what was found, what only a person can do */
+	const char *reboot;          /* why a reboot is needed; NULL: it is not */
+	bool trial;   /* the parameters are for the next boot alone, until they are confirmed */
+	bool confirm; /* it makes those of the last boot once permanent */
+	const char *const *add, *const *remove; /* kernel parameters */
+	struct pp_arena *arena;
+};
+struct pp_setup_pages {
+	unsigned count;
+	int node; /* of memory; -1: where the kernel likes */
+};
+struct pp_setup_options {
+	const char *loader; /* which one it is; NULL: it is found out */
+	bool permanent;     /* no boot once first */
+	bool unsafe_interrupts;
+	const struct pp_setup_pages *pages; /* huge pages of the default size */
+	size_t n_pages;
+};
+/* What this host lacks, and the steps to it; nothing is changed. HOST with PP_READ_GROUPS,
+ * PP_READ_PLATFORM and PP_READ_CHECKS. */
+int pp_setup_plan(struct pp_context *context, const struct pp_host *host,
+	const struct pp_setup_options *options, struct pp_setup **ret_setup,
+	struct pp_error *error);
+void pp_setup_free(struct pp_setup *setup);
+char *pp_setup_text(const struct pp_setup *setup); /* a diff, and commands; the caller frees */
+/* Records, then does; everything is taken back when a step fails. */
+int pp_setup_apply(struct pp_context *context, const struct pp_setup *setup,
+	const struct pp_apply_options *options, bool *ret_changed, struct pp_error *error);
+/* The steps that make the parameters of a boot once permanent. -ENOENT: none is to be confirmed. */
+int pp_setup_confirm(struct pp_context *context, const struct pp_host *host,
+	struct pp_setup **ret_setup, struct pp_error *error);
+/* Is what was done in effect; if not, why. */
+int pp_setup_check(struct pp_context *context, const struct pp_host *host,
+	struct pp_findings **ret_findings, struct pp_error *error);
+/* All that it ever changed goes back. */
+int pp_setup_undo(struct pp_context *context, const struct pp_apply_options *options,
+	bool *ret_changed, struct pp_error *error);
+
 /* ---- proofs (lib/vfio)
  * ---------------------------------------------------------------------------- */
 

@@ -8,6 +8,7 @@
 #include "lib/apply/apply.h"
 #include "lib/apply/driver.h"
 #include "lib/apply/journal.h"
+#include "lib/apply/setup.h"
 #include "lib/plan/plan.h"
 #include <stdio.h>
 #include <string.h>
@@ -17,6 +18,7 @@ PP_DEFINE_CLEANUP(struct pp_binding_list *, pp_binding_list_free)
 
 #define HOOK_ID "hook"
 #define BOOT_ID "boot-" /* and an address */
+#define SETUP_ID "setup"
 
 void pp_change_list_free(struct pp_change_list *list)
 {
@@ -143,6 +145,24 @@ static int add_bindings(struct pp_arena *arena, const struct pp_binding_list *bi
 	return 0;
 }
 
+/* ---- host-setup -------------------------------------------------------------------------------
+ */
+
+static int add_setup(
+	struct pp_arena *arena, struct pp_setup_state *state, struct pp_change *ret_change)
+{
+	PP_FREE char *text = PP_TAKE(state->text);
+	*ret_change = (struct pp_change){
+		.id = SETUP_ID,
+		.when = state->when,
+		.verb = "host-setup",
+		.text = pp_arena_strdup(arena, text),
+		.now = state->unfinished ? "it was interrupted" : NULL,
+		.try_ms = -1,
+	};
+	return ret_change->text ? 0 : -ENOMEM;
+}
+
 int pp_changes_list(
 	struct pp_context *context, struct pp_change_list **ret_list, struct pp_error *error)
 {
@@ -151,6 +171,7 @@ int pp_changes_list(
 	PP_CLEANUP(pp_binding_list_freep) struct pp_binding_list *bindings = NULL;
 	struct pp_boot_image_info image = {0};
 	struct pp_libvirt_hook_info hook;
+	struct pp_setup_state setup = {0};
 	if (!arena)
 		return pp_error_oom(error);
 	int r = pp_journals_load(context, &journals, error);
@@ -162,7 +183,7 @@ int pp_changes_list(
 		return r;
 	struct pp_change_list *list = pp_arena_alloc(arena, sizeof(*list));
 	struct pp_change *items =
-		pp_arena_array(arena, journals->n_items + bindings->n_items + 1, sizeof(*items));
+		pp_arena_array(arena, journals->n_items + bindings->n_items + 2, sizeof(*items));
 	if (!list || !items)
 		return pp_error_oom(error);
 	*list = (struct pp_change_list){.items = items, .arena = arena};
@@ -170,6 +191,10 @@ int pp_changes_list(
 		r = add_hook(context, arena, &hook, &items[list->n_items++]);
 	if (r >= 0)
 		r = add_bindings(arena, bindings, image.stale, list, items);
+	/* a record that others may not read is no reason to say nothing */
+	if (r >= 0 && pp_setup_look(context, &setup) >= 0 && setup.any)
+		r = add_setup(arena, &setup, &items[list->n_items++]);
+	free(setup.text);
 	for (size_t i = 0; r >= 0 && i < journals->n_items; i++)
 		if (is_change(&journals->items[i]))
 			r = add_journal(
@@ -281,7 +306,7 @@ static int undo_journal(struct pp_context *context, const char *id,
 		return r;
 	if (pp_parse_u64(id, 10, 999999, &number) < 0)
 		return pp_error_set(error, PP_STATUS_USAGE, -EINVAL,
-			"'%s' is no change: they are numbers, or `" HOOK_ID "`", id);
+			"'%s' is no change: they are numbers, `" HOOK_ID "` or `" SETUP_ID "`", id);
 	for (size_t i = 0; i < journals->n_items; i++) {
 		const struct pp_journal *journal = &journals->items[i];
 		if (!is_change(journal) ||
@@ -318,6 +343,8 @@ int pp_change_undo(struct pp_context *context, const char *id,
 		r = pp_libvirt_hook_disable(context, &changed, error);
 	else if (pp_text_starts(id, BOOT_ID))
 		r = undo_binding(context, id, &changed, error);
+	else if (pp_text_is(id, SETUP_ID))
+		r = pp_setup_undo(context, options, &changed, error);
 	else
 		r = undo_journal(context, id, options, &changed, error);
 	if (r >= 0 || changed)

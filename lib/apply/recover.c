@@ -6,6 +6,7 @@
 #include "lib/apply/apply.h"
 #include "lib/apply/journal.h"
 #include "lib/apply/lock.h"
+#include "lib/apply/setup.h"
 #include "lib/apply/trial.h"
 #include "lib/apply/undo.h"
 #include "lib/host/libvirt.h"
@@ -320,8 +321,19 @@ int pp_journal_recover(struct pp_context *context, const struct pp_apply_options
 	const struct pp_guest_judge *judge, bool *ret_changed, struct pp_error *error)
 {
 	struct pp_effects effects;
+	struct pp_setup_hands hands = {.effects = &effects};
+	struct pp_error own = {0};
+	bool setup = false;
 	int r = pp_effects_init(&effects, context, options, error);
-	return r < 0 ? r : pp_journal_recover_on(&effects, judge, ret_changed, error);
+	if (r < 0)
+		return r;
+	int mended = pp_setup_recover_on(&hands, &setup, &own);
+	r = pp_journal_recover_on(&effects, judge, ret_changed, error);
+	if (setup && ret_changed)
+		*ret_changed = true;
+	if (r >= 0 && mended < 0 && error)
+		*error = own;
+	return r < 0 ? r : mended;
 }
 
 int pp_journal_release_on(struct pp_effects *effects, const char *owner,
@@ -388,6 +400,7 @@ int pp_journal_unfinished(struct pp_context *context, const struct pp_guest_judg
 		return r;
 	struct pp_unfinished_list *list = pp_arena_alloc(arena, sizeof(*list));
 	struct pp_unfinished *items = pp_arena_array(arena, journals->n_items + 1, sizeof(*items));
+	struct pp_setup_state setup = {0};
 	if (!list || !items)
 		return pp_error_oom(error);
 	*list = (struct pp_unfinished_list){.items = items, .arena = arena};
@@ -399,6 +412,12 @@ int pp_journal_unfinished(struct pp_context *context, const struct pp_guest_judg
 			list_add(list, items, journal, fate) < 0)
 			return pp_error_oom(error);
 	}
+	if (pp_setup_look(context, &setup) >= 0 && setup.unfinished)
+		items[list->n_items++] = (struct pp_unfinished){.journal = "setup",
+			.owner = "host",
+			.verb = "host-setup",
+			.text = "host-setup was interrupted"};
+	free(setup.text);
 	arena = NULL; /* the list is in it */
 	*ret_list = list;
 	return 0;

@@ -19,15 +19,16 @@ static int open_inside(int root, const char *path)
 	return fd < 0 ? -errno : fd;
 }
 
-/* Opens PATH below ROOT part by part; PATH is changed while it works. */
-static int open_parts(int root, char *path, bool make)
+/* Opens PATH below ROOT part by part; PATH is changed while it works. LAST: the mode of what it
+ * leads to, where that is made. */
+static int open_parts(int root, char *path, bool make, mode_t last)
 {
 	PP_CLOSE int at = fcntl(root, F_DUPFD_CLOEXEC, 3);
 	if (at < 0)
 		return -errno;
 	for (char *part = path; part;) {
 		char *slash = strchr(part, '/');
-		mode_t mode = slash ? 0755 : 0700;
+		mode_t mode = slash ? 0755 : last;
 		if (slash)
 			*slash = '\0';
 		if (make && mkdirat(at, part, mode) < 0 && errno != EEXIST)
@@ -61,7 +62,7 @@ int pp_store_open(struct pp_context *context, const char *name, bool make, int *
 	const char *top = context->root[0] ? context->root : "/";
 	PP_CLOSE int root = open(top, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (r >= 0)
-		r = root < 0 ? -errno : open_parts(root, path, make);
+		r = root < 0 ? -errno : open_parts(root, path, make, 0700);
 	if (r == -ENOENT && !make)
 		return r;
 	PP_CLOSE int fd = r;
@@ -78,6 +79,16 @@ int pp_store_open(struct pp_context *context, const char *name, bool make, int *
 	}
 	*ret_fd = PP_TAKE_FD(fd);
 	return 0;
+}
+
+int pp_store_inside(struct pp_context *context, const char *folder, bool make, mode_t mode)
+{
+	PP_FREE char *path = strdup(folder + (*folder == '/'));
+	const char *top = context->root[0] ? context->root : "/";
+	PP_CLOSE int root = open(top, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (!path)
+		return -ENOMEM;
+	return root < 0 ? -errno : open_parts(root, path, make, mode);
 }
 
 /* ---- locks --------------------------------------------------------------------------------------

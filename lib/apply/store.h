@@ -11,6 +11,10 @@
 int pp_store_open(struct pp_context *context, const char *name, bool make, int *ret_fd,
 	struct pp_error *error);
 
+/* Opens a folder of the machine, "/etc/default", without leaving its root. MAKE: with MODE, where
+ * it is missing. The descriptor, or -errno. */
+int pp_store_inside(struct pp_context *context, const char *folder, bool make, mode_t mode);
+
 int pp_lock_try(int fd);                   /* -EAGAIN: another has it */
 int pp_lock_wait(int fd, int deadline_ms); /* -ETIMEDOUT: another still has it */
 bool pp_lock_held(int fd);                 /* by another; takes nothing */

@@ -12,6 +12,7 @@
 static const char *const texts[] = {
 	"/etc/default/grub",
 	"/etc/default/limine",
+	"/etc/grub2-efi.cfg",
 	"/etc/kernel/cmdline",
 	"/etc/kernel/install.conf",
 	"/etc/mkinitcpio.conf",
@@ -25,6 +26,10 @@ static const char *const texts[] = {
 	"/boot/grub/grub.conf",
 	"/boot/grub/menu.lst",
 	"/boot/grub2/grub.cfg",
+	"/boot/grub2/grubenv",
+	"/boot/loader/loader.conf",
+	"/efi/loader/loader.conf",
+	"/boot/efi/loader/loader.conf",
 	"/boot/grub2/custom.cfg",
 	"/boot/limine.conf",
 	"/boot/limine/limine.conf",
@@ -74,10 +79,10 @@ static const struct {
 	{"/efi/EFI/Linux", ".efi", false},
 	{"/boot/efi/EFI/Linux", ".efi", false},
 };
-static const char *const programs[] = {"bootctl", "dracut", "grub-mkconfig", "grub-reboot",
-	"grub2-mkconfig", "grub2-reboot", "grubby", "kernel-install", "limine-mkinitcpio",
-	"limine-update", "mkinitcpio", "proxmox-boot-tool", "rpm-ostree", "setsebool", "sysctl",
-	"systemd-tmpfiles", "update-grub"};
+static const char *const programs[] = {"bootctl", "dracut", "grub-editenv", "grub-mkconfig",
+	"grub-reboot", "grub2-editenv", "grub2-mkconfig", "grub2-reboot", "grubby",
+	"kernel-install", "limine-mkinitcpio", "limine-update", "mkinitcpio", "proxmox-boot-tool",
+	"rpm-ostree", "setsebool", "sysctl", "systemd-tmpfiles", "update-grub"};
 static const char *const paths[] = {"/usr/sbin/", "/usr/bin/", "/sbin/", "/bin/"};
 static const char *const variables[] = {"LoaderInfo", "StubInfo", "LoaderEntrySelected"};
 
@@ -134,6 +139,9 @@ static int read_text(struct reading *reading, const char *path)
 
 static int read_mark(struct reading *reading, const char *path)
 {
+	for (size_t i = 0; i < reading->n_files; i++)
+		if (strcmp(reading->files[i].path, path) == 0)
+			return 0; /* it was read */
 	if (!pp_tree_exists(reading->tree, path))
 		return 0;
 	return add(reading, path) ? 0 : -ENOMEM;
@@ -192,6 +200,16 @@ static int read_programs(struct reading *reading)
 	return 0;
 }
 
+static int read_pages(struct reading *reading, int node, uint64_t size)
+{
+	char path[PP_PATH_MAX];
+	if (pp_path(path, sizeof(path),
+		    "/sys/devices/system/node/node%d/hugepages/hugepages-%llukB/nr_hugepages", node,
+		    (unsigned long long)size >> 10) < 0)
+		return 0;
+	return read_text(reading, path);
+}
+
 static int read_all(struct reading *reading, const struct pp_host *host)
 {
 	int r = 0;
@@ -203,6 +221,8 @@ static int read_all(struct reading *reading, const struct pp_host *host)
 		r = read_folder(reading, folders[i].folder, folders[i].suffix, folders[i].read);
 	for (size_t i = 0; r >= 0 && i < PP_COUNT(variables); i++)
 		r = read_variable(reading, variables[i]);
+	for (size_t i = 0; r >= 0 && host->memory && i < host->memory->n_nodes; i++)
+		r = read_pages(reading, host->memory->nodes[i].node, host->memory->hugepage_size);
 	if (r >= 0 && host->kernel && host->kernel->config &&
 		!pp_text_ends(host->kernel->config, ".gz"))
 		r = read_text(reading, host->kernel->config);
@@ -225,7 +245,6 @@ int pp_boot_read(struct pp_context *context, const struct pp_host *host, struct 
 		return pp_error_oom(error);
 	if (reading.n_files > 0)
 		qsort(reading.files, reading.n_files, sizeof(*reading.files), by_path);
-	/* a program in /bin that is /usr/bin's is there twice, a path only once */
 	*boot = (struct pp_boot){
 		.files = reading.files, .n_files = reading.n_files, .arena = PP_TAKE(arena)};
 	*ret_boot = boot;
@@ -263,4 +282,18 @@ const char *pp_boot_program(const struct pp_boot *boot, const char *name)
 			return file->path;
 	}
 	return NULL;
+}
+
+bool pp_boot_under(const char *path, const char *folder)
+{
+	size_t length = strlen(folder);
+	return strncmp(path, folder, length) == 0 && path[length] == '/';
+}
+
+bool pp_boot_has_under(const struct pp_boot *boot, const char *folder)
+{
+	for (size_t i = 0; i < boot->n_files; i++)
+		if (pp_boot_under(boot->files[i].path, folder))
+			return true;
+	return false;
 }

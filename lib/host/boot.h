@@ -33,5 +33,8 @@ const struct pp_boot_file *pp_boot_file(const struct pp_boot *boot, const char *
 const char *pp_boot_text(const struct pp_boot *boot, const char *path);
 /* The path of a program; NULL: it is not installed. */
 const char *pp_boot_program(const struct pp_boot *boot, const char *name);
+/* Does a path lie in a folder; is anything there that does. */
+bool pp_boot_under(const char *path, const char *folder);
+bool pp_boot_has_under(const struct pp_boot *boot, const char *folder);
 
 #endif
