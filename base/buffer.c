@@ -113,6 +113,16 @@ int pp_buffer_put_xml(struct pp_buffer *buffer, const char *text)
 	return buffer->failed;
 }
 
+int pp_buffer_put_scdoc(struct pp_buffer *buffer, const char *text)
+{
+	for (; *text; text++) {
+		if (strchr("_*\\#`~<>[]", *text))
+			pp_buffer_putc(buffer, '\\');
+		pp_buffer_putc(buffer, *text);
+	}
+	return buffer->failed;
+}
+
 void pp_buffer_reset(struct pp_buffer *buffer)
 {
 	buffer->length = 0;

@@ -29,6 +29,8 @@ int pp_buffer_printf(struct pp_buffer *buffer, const char *format, ...) PP_PRINT
 int pp_buffer_vprintf(struct pp_buffer *buffer, const char *format, va_list args);
 /* XML-escaped (& < > ' "), as libvirt writes them: &amp; &lt; &gt; &apos; &quot; */
 int pp_buffer_put_xml(struct pp_buffer *buffer, const char *text);
+/* As a manual page's source has it: what scdoc reads as a mark behind a backslash. */
+int pp_buffer_put_scdoc(struct pp_buffer *buffer, const char *text);
 void pp_buffer_reset(struct pp_buffer *buffer);
 /* The text, owned by the caller, never NULL but for lack of memory (also an earlier one). */
 char *pp_buffer_take(struct pp_buffer *buffer);

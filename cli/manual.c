@@ -1,16 +1,15 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The manual pages' source, out of the table of verbs. */
+#include "base/buffer.h"
 #include "cli/verb.h"
 #include <string.h>
 
-/* scdoc reads these as marks. */
 static void put(const char *text)
 {
-	for (; *text; text++) {
-		if (strchr("_*\\#`~<>[]", *text))
-			putchar('\\');
-		putchar(*text);
-	}
+	PP_BUFFER struct pp_buffer escaped = PP_BUFFER_INIT;
+
+	pp_buffer_put_scdoc(&escaped, text);
+	fputs(pp_buffer_text(&escaped), stdout);
 }
 
 /* Lines as they are. */

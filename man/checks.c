@@ -2,19 +2,18 @@
 /* Prints pcipass-checks(7) from the tables that the program itself uses; with --lines the tables
  * themselves, for docs/failures: fields are separated by tabs. */
 #include "lib/check/rows.h"
+#include "base/buffer.h"
 #include "base/parse.h"
 #include <pcipass.h>
 #include <stdio.h>
 #include <string.h>
 
-/* scdoc reads _ and * as emphasis, and # and . at the start of a line. */
 static void put(const char *text)
 {
-	for (; *text; text++) {
-		if (strchr("_*\\#`~<>[]", *text))
-			putchar('\\');
-		putchar(*text);
-	}
+	PP_BUFFER struct pp_buffer escaped = PP_BUFFER_INIT;
+
+	pp_buffer_put_scdoc(&escaped, text);
+	fputs(pp_buffer_text(&escaped), stdout);
 }
 
 static void put_head(void)

@@ -38,6 +38,13 @@ static void xml_is_escaped(void **state)
 	assert_string_equal(pp_buffer_text(&buffer), "&lt;a b=&apos;c&apos;&gt;&amp;&quot;x");
 }
 
+static void marks_of_scdoc_are_escaped(void **state)
+{
+	PP_BUFFER struct pp_buffer buffer = PP_BUFFER_INIT;
+	pp_buffer_put_scdoc(&buffer, "a_b *c* <d> #e");
+	assert_string_equal(pp_buffer_text(&buffer), "a\\_b \\*c\\* \\<d\\> \\#e");
+}
+
 static void taking_empties_it(void **state)
 {
 	struct pp_buffer buffer = PP_BUFFER_INIT;
@@ -70,6 +77,7 @@ int main(void)
 		cmocka_unit_test(it_grows),
 		cmocka_unit_test(bytes_may_be_nul),
 		cmocka_unit_test(xml_is_escaped),
+		cmocka_unit_test(marks_of_scdoc_are_escaped),
 		cmocka_unit_test(taking_empties_it),
 		cmocka_unit_test(a_failure_is_remembered),
 	};
