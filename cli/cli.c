@@ -2,6 +2,7 @@
 #include "cli/cli.h"
 #include "base/buffer.h"
 #include "cli/verb.h"
+#include <poll.h>
 #include <string.h>
 
 /* ---- one run --------------------------------------------------------------------------------- */
@@ -324,6 +325,13 @@ void cli_set_bool(struct cli *cli, const char *key, bool value)
 }
 
 /* At the end: what --json prints, and whether all could be written. */
+/* Asked of the descriptor: the error may be of a write long before. */
+static bool reader_is_gone(void)
+{
+	struct pollfd end = {.fd = STDOUT_FILENO};
+	return poll(&end, 1, 0) == 1 && (end.revents & (POLLERR | POLLHUP));
+}
+
 int cli_flush(struct cli *cli, int status)
 {
 	cli_progress_end(cli);
@@ -340,7 +348,7 @@ int cli_flush(struct cli *cli, int status)
 	if (fflush(stdout) == 0 && !ferror(stdout))
 		return status;
 	/* Who has closed the pipe does not want to know; main ends as the signal would have. */
-	if (errno == EPIPE)
+	if (errno == EPIPE || (errno == 0 && reader_is_gone()))
 		return -EPIPE;
 	fprintf(stderr, "error: cannot write to standard output%s%s\n", errno ? ": " : "",
 		errno ? strerror(errno) : "");

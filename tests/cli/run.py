@@ -1183,6 +1183,74 @@ class Surroundings(Case):
         for locale in ("C", "POSIX", "no_SUCH.locale", ""):
             self.ends(self.text_run("nodedev-list", "--long", env={"LC_ALL": locale}), OK)
 
+    def test_no_colours(self):
+        """None at all, so NO_COLOR has nothing to switch off."""
+        for env in ({}, {"NO_COLOR": "1"}, {"TERM": "xterm-256color"}, {"TERM": "dumb", "NO_COLOR": ""}):
+            for args in ([], ["nodedev-list", "--long"], ["nodedev-check"], ["iommugroup-list", "--tree"], ["help"],
+                    ["nodedev-topology"], ["host-validate"], ["nodedev-info", "00:1a.7", "--full"]):
+                self.assertNotIn("\x1b", self.terminal(args, 100, env), args)
+
+    @unittest.skipUnless(os.path.isdir("/usr/share/i18n/locales"), "the sources of locales are not installed")
+    def test_a_locale_of_single_bytes(self):
+        subprocess.run(["localedef", "-i", "de_DE", "-f", "ISO-8859-1", self.folder + "/de_DE.ISO-8859-1"],
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        env = {"LC_ALL": "de_DE.ISO-8859-1", "LOCPATH": self.folder, "COLUMNS": "40"}
+        self.with_names("Gr\u00e4fin \u65e5\u672c\u8a9e")
+        for args in ([], ["nodedev-list", "--long"], ["iommugroup-list", "--tree"], ["nodedev-topology"], ["nodedev-check"]):
+            self.ends(self.text_run(*args, env=env), OK)
+            self.assertTrue(self.terminal(args, 20, env))
+        # JSON and pictures are UTF-8 whatever the terminal is.
+        out = json.loads(self.ends(self.text_run("nodedev-info", "03:00.0", "--json", env=env), OK).stdout.decode("utf-8"))
+        self.assertIn("Gr\u00e4fin \u65e5\u672c\u8a9e", out["device"]["name"])
+        svg = self.ends(self.text_run("nodedev-topology", "--svg", "-", env=env), OK).stdout.decode("utf-8")
+        self.assertIn("Gr\u00e4fin", svg)
+        self.assertIn("\u00d7", svg)
+
+    def test_names_in_json(self):
+        name = 'a "quoted" \\ name </script> with \x01 \x1f \x7f \u2028 and \U0001f600'
+        self.with_names(name.replace("\\", "\\\\"))
+        for args in (["nodedev-info", "03:00.0"], ["nodedev-list", "--long"], ["nodedev-check"], ["iommugroup-list"]):
+            out = self.ends(self.text_run(*args, "--json"), OK).stdout
+            self.assertNotRegex(out, b"[\x00-\x09\x0b-\x1f]")
+            self.assertIn(name, json.dumps(json.loads(out.decode("utf-8")), ensure_ascii=False).replace('\\"', '"')
+                .replace("\\\\", "\\").replace("\\u0001", "\x01").replace("\\u001f", "\x1f"))
+
+    def test_file_names(self):
+        for name in ("my machine.host", " ", "-machine.host", "a'b\"c$(d).host", "z\u00e9ro\n.host"):
+            path = os.path.join(self.folder, "a folder")
+            os.makedirs(path, exist_ok=True)
+            path = os.path.join(path, name)
+            shutil.copy(self.text, path)
+            out = self.ends(self.run_program(["--root", path, "nodedev-list"]), OK)
+            self.assertEqual(out.stdout, self.text_run("nodedev-list").stdout)
+        folder = os.path.join(self.folder, "my root")
+        os.mkdir(folder)
+        machine.as_folder(folder)
+        with open(self.folder + "/my guest.xml", "w") as file:
+            file.write(GUEST % ("kvm", HOSTDEV % 4))
+        def run(*args, **more):
+            return self.run_program(["--root", folder, *args], **more)
+        self.ends(run("define", "my guest.xml"), OK)
+        with open(self.folder + "/my editor", "w") as file:
+            file.write("#!/bin/sh\nsed -i s/256/512/ \"$1\"\n")
+        os.chmod(self.folder + "/my editor", 0o755)
+        self.ends(run("edit", "win2k3", env={"EDITOR": "'%s/my editor'" % self.folder}), OK)
+        self.assertIn(b"512", run("dumpxml", "win2k3").stdout)
+        self.ends(run("nodedev-detach", "04:00.0"), OK)
+        self.ends(run("changes", "--all"), OK)
+        self.ends(run("undefine", "win2k3"), OK)
+
+    def test_readers_that_go_away_from_every_verb(self):
+        for args in ([], ["nodedev-list", "--tree"], ["nodedev-check"], ["nodedev-dumpxml", "00:1a.7"], ["host-validate"],
+                ["iommugroup-list", "--json"], ["nodedev-topology"], ["nodedev-topology", "--svg", "-"], ["host-dump"],
+                ["help"], ["help", "--scdoc"], ["explain", "no-iommu"], ["complete", "--", ""], ["list", "--all"],
+                ["nodedev-check", "--json"], ["host-dump", "--json"]):
+            read, write = os.pipe()
+            os.close(read)
+            result = self.text_run(*args, stdout=write)
+            os.close(write)
+            self.assertEqual((result.returncode, result.stderr), (-signal.SIGPIPE, b""), args)
+
     def with_names(self, name):
         """The machine with another product name."""
         with open(self.text) as file:
