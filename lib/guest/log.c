@@ -13,6 +13,8 @@
 
 /* Stays in the log itself: QEMU may die with its next word, and these are asked for then. */
 #define KEEP 4096
+/* What QEMU prints of a processor when it gives up. */
+#define REGISTERS 8192
 
 int pp_log_begin(int folder_fd, int *ret_fd, struct pp_error *error)
 {
@@ -90,16 +92,52 @@ int pp_log_watch(sd_event *event, int folder_fd, sd_event_source **ret_source)
 		event, ret_source, path, IN_MODIFY, on_write, (void *)(intptr_t)folder_fd);
 }
 
+/* "EIP=0000fff0 EFL=00000002 [-------] CPL=0", "CPU #0:" */
+static bool is_register_line(const char *line, size_t length)
+{
+	static const char in_dump[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789abcdef =[].-";
+	if (length >= strlen("CPU #") && strncmp(line, "CPU #", strlen("CPU #")) == 0)
+		return true;
+	return length > 0 && *line >= 'A' && *line <= 'Z' && strcspn(line, "=") < 7 &&
+	       strspn(line, in_dump) >= length;
+}
+
+/* When QEMU gives up, it prints the registers of its processors behind what went wrong: pages of
+ * them, so that nothing else is left of the end. Where there is nothing else they stay. */
+static void drop_registers(char *text)
+{
+	char *to = text;
+	bool any = false;
+	for (const char *line = text; *line && !any;
+		line += strcspn(line, "\n"), line += *line == '\n')
+		any = *line != '\n' && !is_register_line(line, strcspn(line, "\n"));
+	if (!any)
+		return;
+	for (const char *line = text; *line;) {
+		size_t length = strcspn(line, "\n");
+		size_t whole = length + (line[length] == '\n');
+		if (!is_register_line(line, length)) {
+			memmove(to, line, whole);
+			to += whole;
+		}
+		line += whole;
+	}
+	*to = '\0';
+}
+
 char *pp_log_last_words(int folder_fd, size_t max)
 {
 	bool cut = false;
 	PP_CLOSE int fd = openat(folder_fd, PP_LOG, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
-	PP_FREE char *text = fd < 0 ? NULL : read_end(fd, max, &cut);
+	PP_FREE char *text = fd < 0 ? NULL : read_end(fd, max + REGISTERS, &cut);
 	if (!text)
 		return NULL;
+	drop_registers(text);
 	size_t n = strlen(text);
 	while (n > 0 && (text[n - 1] == '\n' || text[n - 1] == '\r' || text[n - 1] == ' '))
 		text[--n] = '\0';
-	const char *start = cut ? whole_lines(text) : text;
+	const char *start = n > max ? text + n - max : text;
+	if (n > max || cut)
+		start = whole_lines(start);
 	return *start ? strdup(start) : NULL;
 }

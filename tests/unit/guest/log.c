@@ -123,6 +123,35 @@ static void test_odd(void **state)
 	assert_null(pp_log_last_words(folder->fd, 100));
 }
 
+/* QEMU gives up: its words, then the registers of each processor. */
+static void test_registers(void **state)
+{
+	static const char begin[] =
+		"qemu-system-x86_64: VFIO_MAP_DMA failed: No space left on device\n"
+		"qemu: hardware error: vfio: DMA mapping failed\n";
+	static const char dump[] =
+		"CPU #0:\nEAX=00000000 EBX=00000000 ECX=00000000 EDX=00800f12\n"
+		"EIP=0000fff0 EFL=00000002 [-------] CPL=0 II=0 A20=1 SMM=0 HLT=0\n"
+		"ES =0000 00000000 0000ffff 00009300\nGDT=     00000000 0000ffff\n"
+		"CR0=60000010 CR2=00000000\nDR0=0000000000000000 DR3=0000000000000000 \n"
+		"FCW=037f FSW=0000 [ST=0] FTW=00 MXCSR=00001f80\n"
+		"XMM06=0000000000000000 0000000000000000 XMM07=0000000000000000 0000000000000000\n";
+	struct folder *folder = *state;
+	PP_FREE char *words = NULL;
+
+	assert_true(write(folder->log, dump, strlen(dump)) > 0);
+	words = pp_log_last_words(folder->fd, 2000);
+	assert_int_equal(strlen(words), strlen(dump) - 1); /* there is nothing else */
+	free(words);
+	assert_int_equal(ftruncate(folder->log, 0), 0);
+	assert_true(write(folder->log, begin, strlen(begin)) > 0);
+	for (size_t i = 0; i < 4; i++)
+		assert_true(write(folder->log, dump, strlen(dump)) > 0);
+	words = pp_log_last_words(folder->fd, 200);
+	assert_int_equal(strncmp(words, begin, strlen(begin) - 1), 0);
+	assert_int_equal(strlen(words), strlen(begin) - 1);
+}
+
 /* The log is trimmed while it is written to, by the loop of whoever watches it. */
 static void test_watch(void **state)
 {
@@ -147,6 +176,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_short, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_registers, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_long, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_next_run, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_odd, setup, teardown),
