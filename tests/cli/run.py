@@ -791,6 +791,19 @@ class Libvirt(Case):
         self.ends(self.root_run("define", "--from-libvirt", "win11"), OK)
         self.said(self.ends(self.root_run("start", "win11"), IN_USE), "win11, libvirt, running")
 
+    def test_what_cannot_be_taken_over(self):
+        """It is said, each thing; and without --yes nothing is defined."""
+        more = "<tpm model='tpm-tis'><backend type='passthrough'/></tpm>"
+        self.put("/etc/libvirt/qemu/rich.xml", self.domain("rich", 0, more))
+        before = tree_of(self.root)
+        out = self.root_run("define", "--from-libvirt", "rich", stdin=subprocess.DEVNULL)
+        self.assertNotEqual(out.returncode, OK)
+        self.said(out, "tpm")
+        self.unchanged(before)
+        self.said(self.ends(self.root_run("define", "--from-libvirt", "rich", "--yes"), OK), "tpm")
+        self.assertNotIn(b"tpm", self.ends(self.root_run("dumpxml", "rich"), OK).stdout)
+        self.said(self.ends(self.root_run("define", "--from-libvirt", "nobody"), FAILED), "libvirt has no guest 'nobody'")
+
     def test_definitions_of_every_kind(self):
         """Half written, of other programs, being replaced: what is whole is seen, all else is no guest."""
         whole = self.domain("half", 4)
