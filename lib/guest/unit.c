@@ -13,8 +13,9 @@
 #include <unistd.h>
 
 #define SOCKET "handover.sock"
-#define PRIVATE_BUS "unix:path=/run/systemd/private" /* systemd's own: there without a bus daemon  \
-						      */
+#define PRIVATE_BUS                                                                                \
+	"unix:path=/run/systemd/private" /* systemd's own: there without a bus daemon              \
+					  */
 #define BUS_USEC (30ULL * 1000000)
 #define HANDOVER_MS 60000
 #define N_FDS 2
