@@ -97,7 +97,7 @@ static int address_of(int folder_fd, struct sockaddr_un *ret_address)
 		"/proc/self/fd/%d/" SOCKET, folder_fd);
 }
 
-static int listen_at(int folder_fd)
+int pp_unit_listen(int folder_fd)
 {
 	struct sockaddr_un address;
 	int r = address_of(folder_fd, &address);
@@ -151,7 +151,7 @@ static int send_fds(int to, const struct pp_unit_fds *fds)
 }
 
 /* To the first of root's that asks. */
-static int hand_over(int listener, const struct pp_unit_fds *fds, pid_t *ret_pid)
+int pp_unit_hand_over(int listener, const struct pp_unit_fds *fds, pid_t *ret_pid)
 {
 	struct ucred peer;
 	socklen_t size = sizeof(peer);
@@ -182,12 +182,12 @@ int pp_unit_start(struct pp_context *context, const char *name, const struct pp_
 	int r = pp_record_folder(context, name, false, &folder_fd, error);
 	if (r < 0)
 		return r;
-	PP_CLOSE int listener = listen_at(folder_fd);
+	PP_CLOSE int listener = pp_unit_listen(folder_fd);
 	if (listener < 0)
 		return pp_error_errno(error, listener, "cannot make the socket for %s", unit);
 	r = ask(unit, error);
 	if (r >= 0) {
-		r = hand_over(listener, fds, ret_pid);
+		r = pp_unit_hand_over(listener, fds, ret_pid);
 		if (r < 0)
 			pp_error_errno(error, r, "%s does not take the guest over", unit);
 	}

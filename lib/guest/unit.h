@@ -23,6 +23,11 @@ int pp_unit_start(struct pp_context *context, const char *name, const struct pp_
 int pp_unit_receive(struct pp_context *context, const char *name, struct pp_unit_fds *ret_fds,
 	struct pp_error *error);
 
+/* The two halves of pp_unit_start around what systemd does: a socket in the guest's folder, and
+ * what goes to the first of our own user that asks there. */
+int pp_unit_listen(int folder_fd);
+int pp_unit_hand_over(int listener, const struct pp_unit_fds *fds, pid_t *ret_pid);
+
 /* "pcipass-guest@a\x2db.service"; the caller frees. */
 char *pp_unit_name(const char *guest);
 

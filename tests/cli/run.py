@@ -75,6 +75,9 @@ class Case(unittest.TestCase):
     def root_run(self, *args, **more):
         return self.run_program(["--root", self.root, *args], **more)
 
+    def json(self, *args):
+        return json.loads(self.ends(self.root_run(*args, "--json"), OK).stdout)
+
     def ends(self, result, status):
         self.assertEqual(result.returncode, status, result.stderr.decode(errors="replace"))
         return result
@@ -263,9 +266,6 @@ class Moving(Case):
         self.assertEqual(self.driver("0000:00:1a.7"), "vfio-pci")
         self.ends(self.root_run("nodedev-reattach", "--group", "00:1a.7"), OK)
         self.assertEqual(self.driver("0000:00:1a.0"), "uhci_hcd")
-
-    def json(self, *args):
-        return json.loads(self.ends(self.root_run(*args, "--json"), OK).stdout)
 
     def test_trial(self):
         result = self.ends(self.root_run("nodedev-detach", "04:00.0", "--try", "1"), OK)
@@ -476,6 +476,31 @@ class Guests(Case):
             "domxml-to-native qemu-argv ./nothing.xml", "shutdown x --mode agent", "start win2k3 --console --json",
             "console win2k3 --json")
         self.unchanged(before)
+
+    def test_autostart(self):
+        self.ends(self.root_run("define", "guest.xml"), OK)
+        result = self.ends(self.root_run("autostart", "win2k3"), OK)
+        self.assertEqual(result.stdout.decode(), "Domain 'win2k3' marked as autostarted\n\n")
+        self.assertEqual(os.readlink(self.root + "/etc/pcipass/autostart/win2k3.xml"), "../guests/win2k3.xml")
+        self.assertFalse(self.json("autostart", "win2k3")["changed"])
+        self.assertTrue(self.json("dominfo", "win2k3")["autostart"])
+        self.assertIn(b"start guest win2k3", self.ends(self.root_run("autostart", "--start", "--dry-run"), OK).stdout)
+        self.assertTrue(self.json("autostart", "win2k3", "--disable")["changed"])
+        self.assertFalse(self.json("dominfo", "win2k3")["autostart"])
+        self.ends(self.root_run("autostart", "win2k3"), OK)
+        self.ends(self.root_run("undefine", "win2k3"), OK)
+        self.assertEqual(os.listdir(self.root + "/etc/pcipass/autostart"), [])
+        self.ends(self.root_run("autostart", "nobody"), FAILED)
+        self.ends(self.root_run("autostart"), USAGE)
+        self.ends(self.root_run("autostart", "x", "--start"), USAGE)
+        self.assertEqual(self.ends(self.root_run("autostart", "--start"), OK).stdout, b"")
+
+    def test_shutdown_of_all(self):
+        self.ends(self.root_run("shutdown", "--all"), OK)
+        self.ends(self.root_run("shutdown", "--all", "--timeout", "0"), USAGE)
+        self.ends(self.root_run("shutdown", "--all", "x"), USAGE)
+        self.ends(self.root_run("shutdown", "x", "--timeout", "5"), USAGE)
+        self.ends(self.root_run("shutdown"), USAGE)
 
     def test_what_a_start_would_do(self):
         self.ends(self.root_run("define", "guest.xml"), OK)
