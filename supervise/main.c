@@ -10,6 +10,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#define TRIES 5 /* each waits for the lock for two seconds */
+
 static const char usage[] =
 	"usage: pcipass-supervise [--root DIR] [--adopt | --unit] NAME\n"
 	"Takes care of the guest NAME, as `pcipass start` prepared it, until it has ended and its\n"
@@ -35,6 +37,21 @@ static int take_over(struct pp_context *context, const char *name,
 	*options = (struct pp_supervise_options){
 		.adopt = fds.adopt, .status_fd = fds.status, .lock_fd = fds.lock};
 	return 0;
+}
+
+/* A verb that found the guest alone at the same moment has its lock, and waits for us to come for
+ * it. */
+static int supervise_unit(struct pp_context *context, const char *name, struct pp_error *error)
+{
+	struct pp_supervise_options options;
+	int r = -EBUSY;
+	for (int i = 0; r == -EBUSY && i < TRIES; i++) {
+		pp_error_clear(error);
+		r = take_over(context, name, &options, error);
+		if (r >= 0)
+			r = pp_supervise(context, name, &options, error);
+	}
+	return r;
 }
 
 int main(int argc, char **argv)
@@ -69,9 +86,8 @@ int main(int argc, char **argv)
 	struct pp_supervise_options supervise = {.adopt = adopt,
 		.status_fd = handed ? PP_SUPERVISOR_STATUS_FD : -1,
 		.lock_fd = handed ? PP_SUPERVISOR_LOCK_FD : -1};
-	int r = unit ? take_over(context, words[0], &supervise, &error) : 0;
-	if (r >= 0)
-		r = pp_supervise(context, words[0], &supervise, &error);
+	int r = unit ? supervise_unit(context, words[0], &error)
+		     : pp_supervise(context, words[0], &supervise, &error);
 	pp_context_close(context);
 	return r < 0 ? fail(&error) : PP_STATUS_OK;
 }
