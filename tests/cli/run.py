@@ -1091,7 +1091,8 @@ class Manual(Case):
                 "define soft.xml", "list --all", "dominfo guest", "domstate guest", "dumpxml guest", "domcheck guest",
                 "start guest --dry-run", "shutdown guest", "autostart guest", "domxml-to-native qemu-argv guest",
                 "undefine soft", "host-validate", "explain no-iommu", "libvirt-hook --status", "libvirt-hook --enable",
-                "host-dump"):
+                "host-dump", "host-setup --check", "host-setup --dry-run", "nodedev-detach 04:00.0 --config --dry-run",
+                "nodedev-detach 04:00.0 --config", "nodedev-reattach 04:00.0 --config"):
             verb = (line.split() or ["PCIPASS ALONE"])[0].upper()
             known = set().union(sections["IN MANY VERBS"], *(keys for title, keys in sections.items()
                 if verb in title.split(", ") or verb == title))
