@@ -186,8 +186,8 @@ bool pp_binding_is(const struct pp_binding_record *record, const struct pp_bindi
 	       pp_identity_same(record->identity, now->identity);
 }
 
-/* Where the device of a record is now: known by a number of its own, or, where it has none, because
- * only one of its kind is there. */
+/* Where the device of a record is now: known by a number of its own; else by its slot, for another
+ * card in front moves buses, not slots; else because only one of its kind is there. */
 static int find_moved(struct pp_context *context, const struct pp_binding_record *record,
 	char address[PP_ADDRESS_SIZE])
 {
@@ -201,13 +201,17 @@ static int find_moved(struct pp_context *context, const struct pp_binding_record
 		return r;
 	r = pp_tree_list(context->tree, arena, PCI, &names, &count);
 	for (size_t i = 0; r >= 0 && i < count; i++) {
-		char identity[PP_IDENTITY_SIZE];
+		struct pp_binding_record now;
 		if (strlen(names[i]) >= PP_ADDRESS_SIZE ||
-			pp_identity_read(context, names[i], identity) < 0 || !identity[0] ||
-			!pp_identity_same(record->identity, identity))
+			pp_binding_look(context, names[i], &now) < 0 ||
+			!pp_identity_same(record->identity, now.identity))
 			continue;
 		strcpy(found, names[i]);
 		alike++;
+		if (!pp_binding_is(record, &now))
+			continue;
+		alike = 1;
+		break;
 	}
 	if (r < 0 || alike != 1)
 		return r < 0 ? r : -ENOENT;

@@ -219,6 +219,30 @@ static void test_moved_device(void **state)
 	pp_binding_list_free(list);
 }
 
+/* Two of one kind, no numbers of their own: the slot tells which one it is. */
+static void test_moved_bus(void **state)
+{
+	static const struct fixture twin = {
+		"0000:05:00.0", "", "", "pci:v00001B36d00000010sv00001AF4sd00001100bc01sc08i02", 9};
+	struct machine *machine = *state;
+	char said[1024], from[512], to[512];
+	add(machine, "3", NULL);
+	put_device(machine, &twin);
+	put_link(machine, "/sys/bus/pci/devices/0000:05:00.0",
+		"../../../devices/pci0000:00/0000:00:1c.0/0000:05:00.0");
+	put_folder(machine, "/sys/devices/pci0000:00/0000:00:1c.0");
+	snprintf(from, sizeof(from), "%s/sys/devices/pci0000:00/0000:05:00.0", machine->root);
+	snprintf(to, sizeof(to), "%s/sys/devices/pci0000:00/0000:00:1c.0/0000:05:00.0",
+		machine->root);
+	assert_int_equal(rename(from, to), 0);
+	snprintf(from, sizeof(from), "%s" BINDING, machine->root);
+	snprintf(to, sizeof(to), "%s/etc/pcipass/bindings/0000:05:00.0", machine->root);
+	assert_int_equal(rename(from, to), 0);
+	assert_int_equal(boot(machine, "0000:05:00.0", said), -ENODEV);
+	expect_word(said, "0000:05:00.0 is another device now; the one that was meant is at "
+			  "0000:01:00.0");
+}
+
 static void test_bad_files(void **state)
 {
 	static const struct {
@@ -342,6 +366,7 @@ int main(void)
 		TEST(test_taken),
 		TEST(test_other_device),
 		TEST(test_moved_device),
+		TEST(test_moved_bus),
 		TEST(test_bad_files),
 		TEST(test_refused),
 		TEST(test_all_or_none),
