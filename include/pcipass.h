@@ -868,6 +868,49 @@ int pp_guest_argv(struct pp_context *context, const char *name, const char *xml,
 	char ***ret_argv, struct pp_error *error);
 void pp_strv_free(char **strv);
 
+/* A guest's PCI: what is in which slot, and how much can still be added. */
+enum pp_hold {
+	PP_HOLD_MACHINE, /* the machine's own */
+	PP_HOLD_COLD,    /* goes when the guest does not run */
+	PP_HOLD_HOT,     /* can go while it runs */
+};
+struct pp_guest_function {
+	unsigned bus, slot, function;
+	enum pp_hold hold;
+	const char *what;  /* "hostdev", "controller pcie-root-port", "host bridge (Q35)" */
+	const char *alias; /* QEMU's id; NULL: it has none */
+	int line;          /* of the definition; 0: it does not say it */
+	int behind;        /* the bus that it makes, -1: none */
+	bool is_host;
+	struct pp_address host; /* of a host device */
+};
+struct pp_guest_bus {
+	unsigned index;
+	const char *model, *alias; /* "pcie-root-port", "pci.1" */
+	unsigned min_slot, max_slot;
+	uint32_t free_slots; /* bit N: slot N */
+	bool hot;            /* takes devices while the guest runs */
+};
+struct pp_guest_room {
+	unsigned devices, functions; /* slots that can be had, and functions with those that are
+					free beside its own devices */
+	const char *obstacle;        /* what stands in the way of one more device */
+};
+struct pp_guest_pci {
+	const struct pp_guest_bus *buses; /* by index */
+	size_t n_buses;
+	const struct pp_guest_function *functions; /* by address */
+	size_t n_functions;
+	bool express;                   /* q35: */
+	struct pp_guest_room cold, hot; /* for Express devices there, else for conventional ones */
+	struct pp_guest_room cold_conventional, hot_conventional; /* with express */
+	struct pp_arena *arena;
+};
+/* NAME is a guest, or XML is given, with NAME for messages. */
+int pp_guest_pci(struct pp_context *context, const char *name, const char *xml, size_t length,
+	struct pp_guest_pci **ret_pci, struct pp_error *error);
+void pp_guest_pci_free(struct pp_guest_pci *pci);
+
 /* All checks of a guest, and the plan that its start would apply. Either may be NULL. */
 int pp_guest_prepare(struct pp_context *context, const struct pp_host *host, const char *name,
 	const struct pp_check_options *options, struct pp_findings **ret_findings,

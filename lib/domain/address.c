@@ -96,8 +96,9 @@ static int prepare(
 	return 0;
 }
 
-int pp_domain_assign(const struct pp_domain *domain, const struct pp_hostdev_fact *facts,
-	size_t n_facts, const char *file, struct pp_domain **ret_assigned, struct pp_error *error)
+int pp_domain_assign_buses(const struct pp_domain *domain, const struct pp_hostdev_fact *facts,
+	size_t n_facts, const char *file, struct pp_domain **ret_assigned,
+	const struct pp_bus_set **ret_set, struct pp_error *error)
 {
 	static int (*const stages[])(struct pp_assigning *) = {
 		pp_assigning_implied,
@@ -110,9 +111,13 @@ int pp_domain_assign(const struct pp_domain *domain, const struct pp_hostdev_fac
 	PP_CLEANUP(pp_arena_freep) struct pp_arena *arena = pp_arena_new();
 	struct pp_assigning assigning = {
 		.file = file, .error = error, .facts = facts, .n_facts = n_facts};
+	struct pp_bus_set *set;
 	int r;
 
 	if (!arena)
+		return pp_error_oom(error);
+	set = pp_arena_alloc(arena, sizeof(*set));
+	if (!set)
 		return pp_error_oom(error);
 	r = prepare(&assigning, domain, arena);
 	for (size_t i = 0; r == 0 && i < PP_COUNT(stages); i++)
@@ -120,6 +125,17 @@ int pp_domain_assign(const struct pp_domain *domain, const struct pp_hostdev_fac
 	if (r < 0)
 		return r;
 	arena = NULL;
+	*set = assigning.set;
+	set->error = NULL;
+	*ret_set = set;
 	*ret_assigned = assigning.domain;
 	return 0;
+}
+
+int pp_domain_assign(const struct pp_domain *domain, const struct pp_hostdev_fact *facts,
+	size_t n_facts, const char *file, struct pp_domain **ret_assigned, struct pp_error *error)
+{
+	const struct pp_bus_set *set;
+
+	return pp_domain_assign_buses(domain, facts, n_facts, file, ret_assigned, &set, error);
 }

@@ -21,5 +21,10 @@ struct pp_hostdev_fact {
  * must not outlive it. Errors name the line. */
 int pp_domain_assign(const struct pp_domain *domain, const struct pp_hostdev_fact *facts,
 	size_t n_facts, const char *file, struct pp_domain **ret_assigned, struct pp_error *error);
+/* The same, with its buses: they live as long as the result. */
+struct pp_bus_set;
+int pp_domain_assign_buses(const struct pp_domain *domain, const struct pp_hostdev_fact *facts,
+	size_t n_facts, const char *file, struct pp_domain **ret_assigned,
+	const struct pp_bus_set **ret_set, struct pp_error *error);
 
 #endif

@@ -128,6 +128,7 @@ static int grow(struct pp_bus_set *set, unsigned bus, unsigned needs, int line)
 				"%s:%d: no bus of this guest has a place for a %s", set->file, line,
 				needs_name(needs));
 		port_added = model == PP_BUS_ROOT_PORT;
+		set->buses[set->n_buses].line = line;
 		pp_bus_set_model(&set->buses[set->n_buses++], model);
 	}
 	return 0;
@@ -171,6 +172,14 @@ static int check_place(const struct pp_bus_set *set, const struct pp_place *plac
 	return 0;
 }
 
+int pp_bus_behind(const struct pp_domain_device *device)
+{
+	bool is_bus = device && device->kind == PP_DEV_CONTROLLER &&
+		      device->controller.type == PP_CONTROLLER_PCI;
+
+	return is_bus ? device->controller.index : -1;
+}
+
 int pp_bus_take(struct pp_bus_set *set, const struct pp_place *place, unsigned needs,
 	bool is_explicit, const struct pp_domain_device *owner)
 {
@@ -190,7 +199,22 @@ int pp_bus_take(struct pp_bus_set *set, const struct pp_place *place, unsigned n
 		slot->aggregate = needs & PP_CONNECT_AGGREGATE;
 	slot->functions |= 1 << place->function;
 	slot->owners[place->function] = owner;
+	if (pp_bus_behind(owner) > 0 && pp_bus_behind(owner) < PP_BUS_MAX)
+		set->buses[pp_bus_behind(owner)].below = place->bus + 1;
 	return 0;
+}
+
+/* Whether a bus hangs, as far as is known by now, below the one that a controller makes. */
+static bool is_below(const struct pp_bus_set *set, unsigned bus, int controller)
+{
+	for (unsigned steps = 0; controller > 0 && steps < PP_BUS_MAX; steps++) {
+		if (bus == (unsigned)controller)
+			return true;
+		if (!set->buses[bus].below)
+			return false;
+		bus = set->buses[bus].below - 1;
+	}
+	return false;
 }
 
 static bool find_on_bus(const struct pp_bus *bus, unsigned needs, struct pp_place *place)
@@ -212,13 +236,20 @@ static bool find_on_bus(const struct pp_bus *bus, unsigned needs, struct pp_plac
 
 int pp_bus_find(struct pp_bus_set *set, unsigned needs, int line, struct pp_place *ret_place)
 {
+	return pp_bus_find_for(set, needs, line, -1, ret_place);
+}
+
+int pp_bus_find_for(
+	struct pp_bus_set *set, unsigned needs, int line, int behind, struct pp_place *ret_place)
+{
 	struct pp_place place = {.type = PP_PLACE_PCI};
 	int r;
 
 	for (place.bus = 0; place.bus < set->n_buses; place.bus++) {
 		const struct pp_bus *bus = &set->buses[place.bus];
 
-		if (accepts(bus, needs, false) && find_on_bus(bus, needs, &place)) {
+		if (accepts(bus, needs, false) && !is_below(set, place.bus, behind) &&
+			find_on_bus(bus, needs, &place)) {
 			*ret_place = place;
 			return 0;
 		}
@@ -243,4 +274,55 @@ int pp_bus_find(struct pp_bus_set *set, unsigned needs, int line, struct pp_plac
 bool pp_bus_slot_is_free(const struct pp_bus_set *set, unsigned bus, unsigned slot)
 {
 	return bus < set->n_buses && !set->buses[bus].slots[slot].functions;
+}
+
+/* ---- I/O windows ---- */
+
+/* Whether it has I/O addresses. Behind an Express port most have none: virtio is modern there, and
+ * of host devices it is not known. */
+static bool takes_io(const struct pp_bus *bus, const struct pp_domain_device *device)
+{
+	bool express = bus->model == PP_BUS_ROOT_PORT || bus->model == PP_BUS_DOWNSTREAM;
+
+	if (express)
+		return device->kind == PP_DEV_INTERFACE &&
+		       pp_text_is(device->interface.model, "e1000e");
+	return device->kind != PP_DEV_WATCHDOG &&
+	       !(device->kind == PP_DEV_SOUND && pp_text_starts(device->sound.model, "ich"));
+}
+
+unsigned pp_bus_windows(const struct pp_bus_set *set, unsigned index)
+{
+	const struct pp_bus *bus = &set->buses[index];
+	unsigned count = 0;
+	bool own = false;
+
+	for (unsigned slot = bus->min_slot; slot <= bus->max_slot; slot++)
+		for (unsigned function = 0; function < 8; function++) {
+			const struct pp_domain_device *device = bus->slots[slot].owners[function];
+			int behind = pp_bus_behind(device);
+
+			/* Behind an address there are only larger ones: this ends. */
+			if (behind > (int)index && (unsigned)behind < set->n_buses)
+				count += pp_bus_windows(set, behind);
+			else if (device && behind < 0)
+				own = own || takes_io(bus, device);
+		}
+	if (index == 0)
+		return count;
+	count += own;
+	/* What can be hot plugged later gets room beforehand. */
+	if (!count && (bus->model == PP_BUS_PCI_BRIDGE || bus->model == PP_BUS_TO_PCI_BRIDGE))
+		return 1;
+	return count;
+}
+
+unsigned pp_bus_windows_max(bool q35)
+{
+	return q35 ? 14 : 8;
+}
+
+bool pp_bus_windows_fit(const struct pp_bus_set *set, const struct pp_domain *domain)
+{
+	return domain->os.efi || pp_bus_windows(set, 0) <= pp_bus_windows_max(domain->os.q35);
 }

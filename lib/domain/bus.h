@@ -49,6 +49,8 @@ struct pp_bus {
 	enum pp_bus_model model;
 	unsigned accepts; /* enum pp_connect */
 	unsigned min_slot, max_slot;
+	unsigned below; /* the bus on which its controller sits, and 1; 0: not placed yet */
+	int line;       /* of the device for which it was added; 0: the definition has it */
 	struct pp_bus_slot slots[32];
 };
 struct pp_bus_set {
@@ -70,6 +72,17 @@ int pp_bus_take(struct pp_bus_set *set, const struct pp_place *place, unsigned n
 	bool is_explicit, const struct pp_domain_device *owner);
 /* The first free slot (or function of an aggregate) that fits; with AUTO buses may grow. */
 int pp_bus_find(struct pp_bus_set *set, unsigned needs, int line, struct pp_place *ret_place);
+/* For the controller of the bus BEHIND (-1: none), which cannot sit behind itself. */
+int pp_bus_find_for(
+	struct pp_bus_set *set, unsigned needs, int line, int behind, struct pp_place *ret_place);
 bool pp_bus_slot_is_free(const struct pp_bus_set *set, unsigned bus, unsigned slot);
+
+/* The bus that a controller makes; -1: it makes none. */
+int pp_bus_behind(const struct pp_domain_device *device);
+/* SeaBIOS gives each conventional bus a window of 4 KiB of I/O addresses, and stops ("out of I/O
+ * address space") where they do not fit below what the machine has. */
+unsigned pp_bus_windows(const struct pp_bus_set *set, unsigned bus);
+unsigned pp_bus_windows_max(bool q35);
+bool pp_bus_windows_fit(const struct pp_bus_set *set, const struct pp_domain *domain);
 
 #endif

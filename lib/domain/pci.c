@@ -33,7 +33,11 @@ int pp_placing_anywhere(struct pp_placing *placing, size_t index)
 {
 	unsigned needs = placing->assigning->needs[index];
 	struct pp_place place;
-	int r = pp_bus_find(placing->set, needs, placing->assigning->devices[index].line, &place);
+	const struct pp_domain_device *device = &placing->assigning->devices[index];
+	/* In the dry run controllers come last, when all that counts is how many slots there are.
+	 */
+	int r = pp_bus_find_for(placing->set, needs, device->line,
+		placing->dry ? -1 : pp_bus_behind(device), &place);
 
 	return r < 0 ? r : pp_placing_settle(placing, index, &place, needs, false);
 }
@@ -268,7 +272,7 @@ static int reserve_slot(struct pp_placing *placing)
 	struct pp_place place;
 	int r;
 
-	if (!placing->dry || placing->assigning->domain->os.q35)
+	if (!placing->dry || placing->tight || placing->assigning->domain->os.q35)
 		return 0;
 	for (unsigned i = 0; i < placing->set->n_buses; i++)
 		for (unsigned slot = placing->set->buses[i].min_slot;
@@ -298,6 +302,11 @@ static int add_controllers(struct pp_placing *placing)
 			return -ENOMEM;
 		pp_assigning_needs(assigning);
 		r = pp_placing_anywhere(placing, device - assigning->devices);
+		if (r < 0 && placing->set->buses[i].line && r != -ENOMEM)
+			return pp_assigning_fail(assigning, placing->set->buses[i].line,
+				"no slot is left in the guest for another %s, which this device "
+				"needs",
+				device->controller.model);
 		if (r < 0)
 			return r;
 	}
@@ -310,8 +319,8 @@ static int add_spare_port(struct pp_placing *placing, int author_max)
 	struct pp_place place;
 	int r;
 
-	if (!placing->dry || !placing->assigning->domain->os.q35 || author_max > 0 ||
-		placing->set->n_buses <= 1)
+	if (!placing->dry || placing->tight || !placing->assigning->domain->os.q35 ||
+		author_max > 0 || placing->set->n_buses <= 1)
 		return 0;
 	r = pp_bus_find(placing->set, PP_CONNECT_PCIE | PP_CONNECT_AUTO, 0, &place);
 	return r < 0 ? r : pp_bus_take(placing->set, &place, PP_CONNECT_PCIE, true, NULL);
@@ -368,18 +377,58 @@ static int check_functions(struct pp_assigning *assigning)
 	return 0;
 }
 
+/* Both runs, from the devices as they were BEFORE them. */
+static int run_both(struct pp_placing *placing, const struct pp_domain_device *before,
+	size_t n_before, int author_max, bool tight)
+{
+	struct pp_assigning *assigning = placing->assigning;
+	int r;
+
+	memset(assigning->devices, 0, assigning->size * sizeof(*before));
+	memcpy(assigning->devices, before, n_before * sizeof(*before));
+	assigning->n_devices = assigning->domain->n_devices = n_before;
+	placing->tight = tight;
+	r = do_run(placing, true, author_max + 1, author_max);
+	return r ? r : do_run(placing, false, assigning->set.n_buses, author_max);
+}
+
+static bool is_good(const struct pp_assigning *assigning, int r)
+{
+	return r == 0 && pp_bus_windows_fit(&assigning->set, assigning->domain);
+}
+
+/* What is kept free for a bridge or a hot plug is given up where nothing else is left; if that is
+ * no way out either, it is as libvirt has it. */
+static int run_all(struct pp_placing *placing)
+{
+	struct pp_assigning *assigning = placing->assigning;
+	size_t n_before = assigning->n_devices;
+	PP_FREE struct pp_domain_device *before = calloc(n_before + 1, sizeof(*before));
+	struct pp_error *error = assigning->error;
+	int author_max = max_index(assigning), r;
+
+	if (!before)
+		return pp_error_oom(error);
+	memcpy(before, assigning->devices, n_before * sizeof(*before));
+	r = run_both(placing, before, n_before, author_max, false);
+	if (is_good(assigning, r) || r == -ENOMEM)
+		return r;
+	assigning->error = assigning->set.error = NULL;
+	r = run_both(placing, before, n_before, author_max, true);
+	assigning->error = assigning->set.error = error;
+	return is_good(assigning, r) ? 0 : run_both(placing, before, n_before, author_max, false);
+}
+
 int pp_assigning_pci(struct pp_assigning *assigning)
 {
 	PP_FREE bool *placed = calloc(assigning->size, sizeof(*placed));
 	struct pp_placing placing = {
 		.assigning = assigning, .set = &assigning->set, .placed = placed};
-	int author_max = max_index(assigning), r;
+	int r;
 
 	if (!placed)
 		return pp_error_oom(assigning->error);
-	r = do_run(&placing, true, author_max + 1, author_max);
-	if (r == 0)
-		r = do_run(&placing, false, assigning->set.n_buses, author_max);
+	r = run_all(&placing);
 	if (r == 0)
 		r = check_functions(assigning);
 	return r ? r : pp_placing_bridges(assigning);

@@ -10,6 +10,7 @@ struct pp_placing {
 	struct pp_bus_set *set;
 	bool *placed; /* device N has its place in this run */
 	bool dry;
+	bool tight; /* no slot is kept free for later */
 };
 
 /* pci.c. A device that still has to get a place from us. */

@@ -7,8 +7,6 @@
 #include <inttypes.h>
 #include <string.h>
 
-#define MAX_DEVICES 2048 /* more than any guest has room for */
-
 struct validation {
 	const struct pp_domain *domain;
 	const char *file;
@@ -290,9 +288,9 @@ int pp_domain_validate(const struct pp_domain *domain, const char *file, struct 
 	struct pp_domain *trial = NULL;
 	int r = validate_cpu(&v);
 
-	if (domain->n_devices > MAX_DEVICES)
-		return fail(
-			&v, domain->devices[MAX_DEVICES].line, "more than %d devices", MAX_DEVICES);
+	if (domain->n_devices > PP_DOMAIN_MAX_DEVICES)
+		return fail(&v, domain->devices[PP_DOMAIN_MAX_DEVICES].line, "more than %d devices",
+			PP_DOMAIN_MAX_DEVICES);
 
 	if (r == 0)
 		r = validate_memory(&v);

@@ -13,8 +13,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static int settle(const struct pp_host *host, const struct pp_domain *domain, const char *file,
-	struct pp_arena *arena, struct pp_domain **ret_assigned, struct pp_error *error)
+int pp_guest_hostdev_facts(const struct pp_host *host, const struct pp_domain *domain,
+	struct pp_arena *arena, struct pp_hostdev_fact **ret_facts, size_t *ret_count,
+	struct pp_error *error)
 {
 	size_t count = 0;
 	const struct pp_domain_device *device = NULL;
@@ -25,7 +26,7 @@ static int settle(const struct pp_host *host, const struct pp_domain *domain, co
 	if (!facts)
 		return pp_error_oom(error);
 	size_t known = 0;
-	while ((device = pp_domain_next_hostdev(domain, device))) {
+	while (host && (device = pp_domain_next_hostdev(domain, device))) {
 		const struct pp_device *there = pp_host_device(host, &device->hostdev.source);
 		if (!there || !(host->depth & PP_READ_CONFIG))
 			continue;
@@ -33,7 +34,19 @@ static int settle(const struct pp_host *host, const struct pp_domain *domain, co
 			.express = there->capabilities.express != 0,
 			.virtual_function = there->physical_function != NULL};
 	}
-	return pp_domain_assign(domain, facts, known, file, ret_assigned, error);
+	*ret_facts = facts;
+	*ret_count = known;
+	return 0;
+}
+
+static int settle(const struct pp_host *host, const struct pp_domain *domain, const char *file,
+	struct pp_arena *arena, struct pp_domain **ret_assigned, struct pp_error *error)
+{
+	struct pp_hostdev_fact *facts;
+	size_t count;
+
+	int r = pp_guest_hostdev_facts(host, domain, arena, &facts, &count, error);
+	return r < 0 ? r : pp_domain_assign(domain, facts, count, file, ret_assigned, error);
 }
 
 static bool is_conventional(const struct pp_domain *assigned, unsigned bus)

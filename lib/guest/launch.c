@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "lib/guest/launch.h"
 #include "base/parse.h"
+#include "lib/domain/bus.h"
 #include "lib/guest/claim.h"
 #include "lib/guest/definition.h"
 #include "lib/guest/descriptor.h"
@@ -146,6 +147,27 @@ static int check_vendor(struct pp_context *context, const struct pp_domain *doma
 	return -EINVAL;
 }
 
+/* A guest whose firmware would stop before it looks for a system is not started. */
+static int check_firmware(
+	const struct pp_domain *assigned, const char *file, struct pp_error *error)
+{
+	PP_CLEANUP(pp_domain_freep) struct pp_domain *again = NULL;
+	const struct pp_bus_set *set;
+
+	int r = pp_domain_assign_buses(assigned, NULL, 0, file, &again, &set, error);
+	if (r < 0 || pp_bus_windows_fit(set, assigned))
+		return r;
+	pp_error_set(error, PP_STATUS_FAILED, -ENOSPC,
+		"%s: its firmware (SeaBIOS) has I/O addresses for %u conventional PCI buses with "
+		"devices, and it has %u: it would stop with \"PCI: out of I/O address space\"",
+		file, pp_bus_windows_max(assigned->os.q35), pp_bus_windows(set, 0));
+	pp_error_remedy(error,
+		"`pcipass dompcilist %s` shows them; fewer devices, or machine q35 "
+		"with Express ones",
+		assigned->name);
+	return -ENOSPC;
+}
+
 /* The chain of each disk image that may lie on others. */
 static int read_images(const struct pp_domain *domain, struct pp_arena *arena,
 	const struct pp_image *const **ret_images, struct pp_error *error)
@@ -250,7 +272,8 @@ static int build(struct pp_context *context, const char *name, const struct pp_d
 		r = check_vendor(context, domain, file, error);
 	if (r < 0)
 		return r;
-	return pp_launch_build(domain, host, capabilities, &options, file, ret_launch, error);
+	r = pp_launch_build(domain, host, capabilities, &options, file, ret_launch, error);
+	return r < 0 ? r : check_firmware((*ret_launch)->assigned, file, error);
 }
 
 int pp_guest_launch_make(struct pp_context *context, const char *name,

@@ -11,6 +11,13 @@ int pp_guest_facts_fill(struct pp_context *context, const struct pp_host *host,
 	const struct pp_guest *guest, const struct pp_domain *domain, struct pp_arena *arena,
 	struct pp_guest_facts *ret_facts, struct pp_error *error);
 
+/* What the rules for addresses want to know of its host devices, in the arena. HOST: read with
+ * PP_READ_CONFIG, or NULL: nothing is known. */
+struct pp_hostdev_fact;
+int pp_guest_hostdev_facts(const struct pp_host *host, const struct pp_domain *domain,
+	struct pp_arena *arena, struct pp_hostdev_fact **ret_facts, size_t *ret_count,
+	struct pp_error *error);
+
 /* As pp_guest_prepare, for a guest and definition that are loaded. */
 int pp_guest_prepare_loaded(struct pp_context *context, const struct pp_host *host,
 	const struct pp_guest *guest, const struct pp_domain *domain,

@@ -264,8 +264,8 @@ static void limits(void **state)
 			"too large for a definition"},
 		{START "<metadata ", "a", 40000, "='x'/></domain>", EFBIG, "a name of 40000 bytes"},
 		{START "<metadata>&#x", "0", 100000, "41;</metadata></domain>", 0, NULL},
-		{START "<devices>", "<input type='mouse' bus='ps2'/>", 2100, "</devices></domain>",
-			EINVAL, "more than 2048 devices"},
+		{START "<devices>", "<input type='mouse' bus='ps2'/>", 4200, "</devices></domain>",
+			EINVAL, "more than 4096 devices"},
 		{"<domain type='kvm'><name>x</name><memory>65536</memory><os><type "
 		 "machine='pc'>hvm</type></os>"
 		 "<devices>",
