@@ -932,6 +932,30 @@ int pp_guests_shutdown(struct pp_context *context, int deadline_ms, pp_progress 
 	void *data, struct pp_error *error);
 /* Ends QEMU and answers when its devices are back. */
 int pp_guest_destroy(struct pp_context *context, const char *name, struct pp_error *error);
+/* Its CPUs stop, and run on: answered when QEMU says that it is so. RESET is not asked of the
+ * guest. *ret_changed (may be NULL). */
+int pp_guest_suspend(
+	struct pp_context *context, const char *name, bool *ret_changed, struct pp_error *error);
+int pp_guest_resume(
+	struct pp_context *context, const char *name, bool *ret_changed, struct pp_error *error);
+int pp_guest_reset(
+	struct pp_context *context, const char *name, bool *ret_changed, struct pp_error *error);
+enum pp_change_scope {
+	PP_SCOPE_CURRENT, /* the guest that runs, else its definition */
+	PP_SCOPE_LIVE,    /* -ENOTSUP: not built */
+	PP_SCOPE_CONFIG,  /* its definition */
+};
+/* DEVICES: each the text of one element, from FILE; host devices that it has are left out. DRY:
+ * everything is looked at, nothing written. The definition is replaced whole or not at all. */
+int pp_guest_attach(struct pp_context *context, const char *name, const char *const *devices,
+	size_t n_devices, const char *file, enum pp_change_scope scope, bool dry, bool *ret_changed,
+	struct pp_error *error);
+int pp_guest_detach(struct pp_context *context, const char *name,
+	const struct pp_address *addresses, size_t n_addresses, enum pp_change_scope scope,
+	bool dry, bool *ret_changed, struct pp_error *error);
+/* Which device of the host the text of a <hostdev> means. */
+int pp_guest_device_address(struct pp_context *context, const char *xml, const char *file,
+	struct pp_address *ret_address, struct pp_error *error);
 /* Waits until the guest has ended and its devices are back; *ret_list tells how (may be NULL). */
 int pp_guest_wait(
 	struct pp_context *context, const char *name, int deadline_ms, struct pp_error *error);

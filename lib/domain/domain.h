@@ -18,7 +18,7 @@
 #include <stdint.h>
 
 #define PP_DOMAIN_MAX_SIZE (16 << 20) /* bytes of XML */
-#define PP_DOMAIN_MAX_DEVICES 4096     /* more than any guest has slots for */
+#define PP_DOMAIN_MAX_DEVICES 4096    /* more than any guest has slots for */
 
 /* Not said, no, yes. */
 enum pp_tristate { PP_UNSET, PP_OFF, PP_ON };

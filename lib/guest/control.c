@@ -2,8 +2,8 @@
 /* What is asked of a guest that runs: to shut down, to end, and to be waited for. */
 #include "base/file.h"
 #include "lib/guest/guest.h"
+#include "lib/guest/steer.h"
 #include "lib/guest/tend.h"
-#include "lib/qemu/qmp.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -14,58 +14,9 @@
 
 PP_DEFINE_CLEANUP(struct pp_guest_list *, pp_guest_list_free)
 
-#define MONITOR_MS 60000
 /* After the deadline to end and the one after being killed, devices have time to go back. */
 #define RELEASE_MS 300000
 #define KILL_MS 30000
-
-static int fail_inactive(const struct pp_guest *guest, const char *what, struct pp_error *error)
-{
-	pp_error_set(error, PP_STATUS_FAILED, -ESRCH, "guest %s: cannot %s: it does not run",
-		guest->name, what);
-	pp_error_id(error, "guest-not-running");
-	pp_error_remedy(error, "`pcipass start %s` starts it", guest->name);
-	return -ESRCH;
-}
-
-/* Loads a guest that has to run: 1, or 0 when it does not. */
-static int load_active(struct pp_context *context, const char *word, const char *what,
-	struct pp_guest **ret_guest, struct pp_error *error)
-{
-	PP_CLEANUP(pp_guest_freep) struct pp_guest *guest = NULL;
-
-	int r = pp_guest_may_write(context, what, error);
-	if (r >= 0)
-		r = pp_guest_load(context, word, &guest, error);
-	if (r < 0)
-		return r;
-	bool active = pp_guest_is_active(guest);
-	*ret_guest = PP_TAKE(guest);
-	return active;
-}
-
-/* A command on the monitor that is for verbs. QEMU serves one at a time: others wait in line. */
-static int command(struct pp_context *context, const struct pp_guest *guest, const char *word,
-	struct pp_error *error)
-{
-	PP_CLOSE int folder_fd = -1;
-	PP_CLEANUP(pp_qmp_freep) struct pp_qmp *qmp = NULL;
-
-	int r = pp_record_folder(context, guest->name, false, &folder_fd, error);
-	if (r >= 0)
-		r = pp_qmp_connect(folder_fd, PP_RECORD_VERBS, &qmp, error);
-	if (r >= 0)
-		r = pp_qmp_negotiate(qmp, MONITOR_MS, error);
-	if (r >= 0)
-		r = pp_qmp_call(qmp, word, NULL, MONITOR_MS, NULL, error);
-	if (r >= 0 || !error)
-		return r;
-	if (r == -ETIMEDOUT)
-		pp_error_remedy(error,
-			"QEMU (process %d) is busy or stuck; `pcipass destroy %s` ends it",
-			(int)guest->record->engine.pid, guest->name);
-	return r;
-}
 
 /* ---- waiting ---- */
 
@@ -167,11 +118,11 @@ int pp_guest_shutdown(
 	PP_CLEANUP(pp_guest_freep) struct pp_guest *guest = NULL;
 	long long end = pp_clock_ms() + deadline_ms;
 
-	int r = load_active(context, name, "shut a guest down", &guest, error);
+	int r = pp_steer_load(context, name, "shut a guest down", &guest, error);
 	if (r == 0)
-		return fail_inactive(guest, "shut it down", error);
+		return pp_steer_refuse(guest, "shut it down", error);
 	if (r > 0)
-		r = command(context, guest, "system_powerdown", error);
+		r = pp_steer_command(context, guest, "system_powerdown", NULL, NULL, error);
 	if (r < 0)
 		return guest && error
 			       ? pp_error_wrap(error, "guest %s: cannot shut it down", guest->name)
@@ -186,7 +137,7 @@ int pp_guest_destroy(struct pp_context *context, const char *name, struct pp_err
 {
 	PP_CLEANUP(pp_guest_freep) struct pp_guest *guest = NULL;
 
-	int r = load_active(context, name, "end a guest", &guest, error);
+	int r = pp_steer_load(context, name, "end a guest", &guest, error);
 	if (r <= 0)
 		return r;
 	const struct pp_process *supervisor = &guest->record->state.supervisor;

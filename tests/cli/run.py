@@ -661,6 +661,99 @@ class Guests(Case):
         with self.assertRaises(ProcessLookupError):
             os.kill(info["qemu"], 0)
 
+    def test_a_guest_is_suspended(self):
+        self.ends(self.root_run("define", "soft.xml"), OK)
+        for verb in "suspend", "resume", "reset":
+            self.said(self.ends(self.root_run(verb, "win2k3"), FAILED), "does not run")
+        self.ends(self.root_run("start", "win2k3"), OK)
+        try:
+            for verb, done, state in (("suspend", "suspended", "paused"), ("resume", "resumed", "running")):
+                self.assertEqual(self.ends(self.root_run(verb, "win2k3"), OK).stdout,
+                    b"Domain 'win2k3' %s\n\n" % done.encode())
+                self.assertEqual(self.root_run("domstate", "win2k3").stdout.decode(), state + "\n\n")
+                again = self.ends(self.root_run(verb, "win2k3", "--json"), OK)
+                self.assertEqual(json.loads(again.stdout)["changed"], False)
+            self.ends(self.root_run("suspend", "win2k3", "--dry-run"), OK)
+            self.assertEqual(self.ends(self.root_run("reset", "win2k3"), OK).stdout, b"Domain 'win2k3' was reset\n\n")
+            self.assertEqual(self.root_run("domstate", "win2k3").stdout, b"running\n\n")
+        finally:
+            self.root_run("destroy", "win2k3")
+
+    def test_a_started_paused_guest_is_resumed(self):
+        self.ends(self.root_run("define", "soft.xml"), OK)
+        self.ends(self.root_run("start", "win2k3", "--paused"), OK)
+        try:
+            self.ends(self.root_run("resume", "win2k3"), OK)
+            self.assertEqual(self.root_run("domstate", "win2k3").stdout, b"running\n\n")
+        finally:
+            self.root_run("destroy", "win2k3")
+
+    def definition(self):
+        return self.root_run("dumpxml", "win2k3", "--inactive").stdout.decode()
+
+    def test_devices_come_and_go(self):
+        self.ends(self.root_run("define", "soft.xml"), OK)
+        before = self.definition()
+        rng = self.write("rng.xml", "<rng model='virtio'>\n  <backend model='builtin'/>\n</rng>\n")
+        self.ends(self.root_run("attach-device", "win2k3", rng, "--dry-run"), OK)
+        self.ends(self.root_run("attach-hostdev", "win2k3", "04:00.0", "--dry-run"), OK)
+        self.assertEqual(self.definition(), before)
+        one = self.write("one.xml", HOSTDEV % 4)
+        for args in (["attach-device", "win2k3", one], ["attach-hostdev", "win2k3", "04:00.0", "--config"]):
+            self.assertEqual(self.ends(self.root_run(*args), OK).stdout, b"Device attached successfully\n\n")
+            self.assertEqual(self.definition().count("<hostdev "), 1)
+        after = self.definition()
+        self.assertEqual(json.loads(self.root_run("attach-device", "win2k3", one, "--json").stdout)["changed"], False)
+        self.ends(self.root_run("detach-device", "win2k3", one), OK)
+        self.assertEqual(self.definition().count("<hostdev "), 0)
+        self.ends(self.root_run("attach-hostdev", "win2k3", "04:00.0"), OK)
+        self.assertNotEqual(after, before)
+        self.assertEqual(self.ends(self.root_run("detach-hostdev", "win2k3", "04:00.0"), OK).stdout,
+            b"Device detached successfully\n\n")
+        self.assertEqual(self.definition(), before)
+        self.assertEqual(json.loads(self.root_run("detach-hostdev", "win2k3", "04:00.0", "--json").stdout)["changed"], False)
+        self.ends(self.root_run("attach-device", "win2k3", rng), OK)
+        self.assertIn("<rng model='virtio'>", self.definition())
+
+    def test_devices_that_cannot_be_attached(self):
+        self.ends(self.root_run("define", "soft.xml"), OK)
+        before = self.definition()
+        for name, text, words in (
+                ("unknown.xml", "<rng model='virtio'>\n<frobnicate/></rng>", "unknown.xml:2: .*frobnicate"),
+                ("two.xml", HOSTDEV % 4 + HOSTDEV % 1, "one device is attached at a time, and there are 2"),
+                ("none.xml", "", "there are 0"), ("words.xml", "hello", "words.xml:1:"),
+                ("cut.xml", "<hostdev", "cut.xml"), ("closing.xml", "</devices></domain>", "closing.xml"),
+                ("declared.xml", "<?xml version='1.0'?><rng/>", "without <.xml"),
+                ("taken.xml", "<rng model='virtio'><backend model='builtin'/>"
+                    "<address type='pci' bus='0' slot='31' function='0'/></rng>", "belongs to the machine's own"),
+                ("function.xml", "<rng model='virtio'><backend model='builtin'/>"
+                    "<address type='pci' bus='0' slot='9' function='3'/></rng>", "no function 0x0")):
+            path = self.write(name, text)
+            self.said(self.ends(self.root_run("attach-device", "win2k3", path), FAILED), words)
+            self.assertEqual(self.definition(), before)
+        self.ends(self.root_run("attach-device", "win2k3", "/no/such/file", "--config"), FAILED)
+        self.ends(self.root_run("attach-device", "win2k3"), USAGE)
+        self.ends(self.root_run("attach-device", "win2k3", "a.xml", "--current", "--config"), USAGE)
+        self.said(self.ends(self.root_run("attach-hostdev", "win2k3", "04:00.0", "--live"), FAILED), "does not run")
+        rng = self.write("rng.xml", "<rng model='virtio'><backend model='builtin'/></rng>")
+        self.said(self.ends(self.root_run("detach-device", "win2k3", rng), FAILED), "only a <hostdev> can be detached")
+
+    def test_a_running_guest_is_given_a_device_from_its_next_start(self):
+        self.ends(self.root_run("define", "soft.xml"), OK)
+        self.ends(self.root_run("start", "win2k3"), OK)
+        try:
+            before = self.definition()
+            for scope in [], ["--live"], ["--live", "--config"], ["--persistent"], ["--current"]:
+                result = self.root_run("attach-hostdev", "win2k3", "04:00.0", *scope)
+                self.said(self.ends(result, FAILED), "cannot change which devices a running guest has")
+                self.assertEqual(result.stdout, b"")
+            self.assertEqual(self.definition(), before)
+            self.said(self.ends(self.root_run("attach-hostdev", "win2k3", "04:00.0", "--config"), OK), "its next start")
+            self.assertIn("<hostdev ", self.definition())
+            self.assertNotIn(b"<hostdev ", self.root_run("dumpxml", "win2k3").stdout)
+        finally:
+            self.root_run("destroy", "win2k3")
+
     def test_networks(self):
         """Which bridge a network is; and that it is not there is said before anything else happens."""
         def guest(kind, source):
