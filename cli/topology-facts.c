@@ -87,8 +87,11 @@ static const char *more_of(struct gatherer *gatherer, const struct topology_func
 {
 	const struct pp_device *device = function->device;
 	PP_BUFFER struct pp_buffer text = PP_BUFFER_INIT;
+	PP_FREE char *title = cli_device_title(device);
+	const char *whole = title ? clean(gatherer, title) : NULL;
+	pp_buffer_puts(&text, whole ? whole : "");
 	if (device->header == PP_HEADER_ENDPOINT)
-		pp_buffer_printf(&text, "reset: %s",
+		pp_buffer_printf(&text, "\nreset: %s",
 			device->reset_methods && *device->reset_methods ? device->reset_methods
 									: "none");
 	if (function->verdict == TOPOLOGY_STAYS && function->why)
