@@ -319,9 +319,8 @@ static int read_line(struct reader *reader, const char *line, const char *end)
 		return node_make(reader, path, 'd', &node);
 	}
 	const char *sign = path_end + 1;
-	size_t sign_length = strcspn(sign, " \n");
-	if (sign + sign_length > end)
-		sign_length = (size_t)(end - sign);
+	const char *blank = memchr(sign, ' ', (size_t)(end - sign));
+	size_t sign_length = (size_t)((blank ? blank : end) - sign);
 	for (size_t i = 0; i < PP_COUNT(forms); i++) {
 		const struct form *form = &forms[i];
 		if (strlen(form->sign) != sign_length || memcmp(sign, form->sign, sign_length) != 0)
