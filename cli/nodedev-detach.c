@@ -122,27 +122,42 @@ static int bind(struct cli *cli, const struct pp_host *host, const struct cli_de
 	return PP_STATUS_OK;
 }
 
+static bool was_bound(const struct pp_binding_list *before, const struct pp_device *device)
+{
+	for (size_t i = 0; i < before->n_items; i++)
+		if (pp_text_is(before->items[i].address, device->name))
+			return true;
+	return false;
+}
+
 /* What is to hold both now and later holds later only if it could be done now. */
-static int unbind(struct cli *cli, const struct cli_devices *devices, int status)
+static void unbind(
+	struct cli *cli, const struct pp_binding_list *before, const struct cli_devices *devices)
 {
 	bool changed;
 	for (size_t i = 0; i < devices->count; i++)
-		pp_bindings_remove(cli->context, &devices->items[i]->address, 1, &changed, NULL);
-	return status;
+		if (!was_bound(before, devices->items[i]))
+			pp_bindings_remove(
+				cli->context, &devices->items[i]->address, 1, &changed, NULL);
 }
 
 static int detach_chosen(struct cli *cli, const struct pp_host *host, struct cli_devices *devices)
 {
+	PP_CLEANUP(pp_binding_list_freep) struct pp_binding_list *before = NULL;
+	struct pp_error error = {0};
 	bool changed = false;
-	int status = config ? bind(cli, host, devices, &changed) : PP_STATUS_OK;
-	if (config)
-		cli_set_bool(cli, "changed", changed);
+	if (!config)
+		return detach(cli, host, devices);
+	if (pp_bindings_list(cli->context, &before, &error) < 0)
+		return cli_fail(cli, &error);
+	int status = bind(cli, host, devices, &changed);
+	cli_set_bool(cli, "changed", changed);
 	if (status || !live)
 		return status;
 	status = detach(cli, host, devices);
 	if (status && changed && !cli->dry_run)
-		return unbind(cli, devices, status);
-	if (changed)
+		unbind(cli, before, devices);
+	else if (changed)
 		cli_set_bool(cli, "changed", true);
 	return status;
 }

@@ -51,6 +51,10 @@ static int supervise_unit(struct pp_context *context, const char *name, struct p
 		if (r >= 0)
 			r = pp_supervise(context, name, &options, error);
 	}
+	if (r == -ENOENT)
+		return pp_error_set(error, PP_STATUS_USAGE, r,
+			"guest %s has not been started: `pcipass start %s` asks for this unit",
+			name, name);
 	return r;
 }
 

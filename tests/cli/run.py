@@ -373,6 +373,10 @@ class Moving(Case):
     def test_bound_both_or_not_at_all(self):
         self.ends(self.root_run("nodedev-detach", "01:00.0", "--persistent"), IN_USE)
         self.assertEqual(self.json("changes")["changes"], [])
+        self.ends(self.root_run("nodedev-detach", "04:00.0", "--config"), OK)
+        self.ends(self.root_run("nodedev-detach", "01:00.0", "04:00.0", "--persistent"), IN_USE)
+        self.assertEqual([c["id"] for c in self.json("changes")["changes"]], ["boot-0000:04:00.0"])
+        self.ends(self.root_run("nodedev-reattach", "04:00.0", "--config"), OK)
         result = self.ends(self.root_run("nodedev-detach", "01:00.0", "--config", "--dry-run"), OK)
         self.assertIn(b"0000:01:00.0: to vfio-pci at each boot", result.stdout)
         self.assertEqual(self.json("changes")["changes"], [])
