@@ -137,7 +137,8 @@ void pp_binding_parse(
 	}
 	if (!record.fault[0] && (!record.driver[0] || !record.slot[0] || !record.identity[0]))
 		snprintf(record.fault, sizeof(record.fault), "it is cut short");
-	else if (!record.fault[0] && !pp_driver_passes(record.driver))
+	else if (!record.fault[0] &&
+		 (!pp_driver_valid(record.driver) || !pp_driver_passes(record.driver)))
 		snprintf(record.fault, sizeof(record.fault),
 			"its driver is none that holds a device for a guest");
 	*ret_record = record;

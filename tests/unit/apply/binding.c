@@ -254,6 +254,7 @@ static void test_bad_files(void **state)
 		{"driver vfio-pci\n", "line 1 is not understood"},
 		{"pcipass-binding 1\ndriver vfio-pci\ndriver vfio-pci\n", "line 3"},
 		{"pcipass-binding 1\nslot x\nidentity y\ndriver nvme\n", "its driver is none"},
+		{"pcipass-binding 1\nslot x\nidentity y\ndriver ../vfio\n", "its driver is none"},
 		{"pcipass-binding 1\nfuture word\n", "line 2"},
 	};
 	struct machine *machine = *state;
