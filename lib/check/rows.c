@@ -173,7 +173,8 @@ static const struct pp_check_row rows[] = {
 		"Switch its virtual functions off first, or give those to guests.", NULL},
 	{49, "There is no room, or no interrupts, for the virtual functions.",
 		"Fewer of them, \"SR-IOV\" and \"ARI\" in the firmware's setup, or pci=realloc.",
-		"How many interrupts are left for them shows only when they are made."},
+		"How many interrupts are left for them, and that more are asked for than the "
+		"device has, shows only when they are made."},
 	{50,
 		"The virtual function has no link, or its physical one does not let its MAC or "
 		"VLAN through.",
