@@ -1186,7 +1186,8 @@ class Manual(Case):
                 "changes", "keep", "nodedev-info 04:00.0", "", "nodedev-reattach 04:00.0", "nodedev-reset 04:00.0",
                 "nodedev-detach nvme0n1", "nodedev-detach nothing", "recover --dry-run", "changes --all", "define guest.xml",
                 "define soft.xml", "list --all", "dominfo guest", "domstate guest", "dumpxml guest", "domcheck guest",
-                "start guest --dry-run", "shutdown guest", "autostart guest", "domxml-to-native qemu-argv guest",
+                "start guest --dry-run", "shutdown guest", "autostart guest", "dompcilist guest",
+                "attach-hostdev soft 04:00.0 --config", "detach-hostdev soft 04:00.0 --config", "domxml-to-native qemu-argv guest",
                 "undefine soft", "host-validate", "explain no-iommu", "libvirt-hook --status", "libvirt-hook --enable",
                 "host-dump", "host-setup --check", "host-setup --dry-run", "nodedev-detach 04:00.0 --config --dry-run",
                 "nodedev-detach 04:00.0 --config", "nodedev-reattach 04:00.0 --config"):
