@@ -43,7 +43,8 @@ static const char *wanted(struct pp_maker *maker)
 		pp_buffer_printf(&text, "%s%s", text.length ? " " : "with ", *word);
 	for (const char *const *word = maker->change.remove; !maker->change.add && word && *word;
 		word++)
-		pp_buffer_printf(&text, "%s%s", text.length ? " or " : "without ", *word);
+		if (pp_maker_running(maker, *word))
+			pp_buffer_printf(&text, "%s%s", text.length ? " and " : "without ", *word);
 	return pp_maker_printf(maker, "%s", pp_buffer_text(&text));
 }
 
