@@ -229,7 +229,8 @@ const struct cli_verb cli_verb_dompcilist = {
 	.usage = "DOMAIN | FILE",
 	.details =
 		"GOES: fixed belongs to the machine, cold goes while the guest is off, hot also "
-		"while it runs.\n"
+		"while it runs\n"
+		"(by QEMU's monitor: pcipass itself changes definitions alone).\n"
 		"The numbers are exact: so many devices of one function each are taken, with "
 		"buses added where\n"
 		"they are needed (cold), or into the slots that the running guest has (hot); the "

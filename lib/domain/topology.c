@@ -55,9 +55,11 @@ bool pp_bus_is_hot(const struct pp_domain *assigned, const struct pp_bus_set *se
 	case PP_BUS_ROOT_PORT:
 	case PP_BUS_DOWNSTREAM:
 		return !controller || controller->controller.hotplug != PP_OFF;
-	case PP_BUS_PCI_ROOT:
 	case PP_BUS_PCI_BRIDGE:
 	case PP_BUS_TO_PCI_BRIDGE:
+		return true; /* by ACPI, or by their own controller (SHPC) */
+	case PP_BUS_PCI_ROOT:
+	case PP_BUS_DMI_BRIDGE:
 		return assigned->features.acpi;
 	default:
 		return false;
@@ -202,7 +204,7 @@ static const char *hot_obstacle(const struct making *making, bool express, bool 
 	if (express)
 		return "it has no root port that takes one: a <controller type='pci' "
 		       "model='pcie-root-port'/>, from its next start";
-	if (!making->assigned->features.acpi)
+	if (!any && !making->assigned->os.q35 && !making->assigned->features.acpi)
 		return "it has no ACPI, without which nothing tells it of a new device: "
 		       "<features><acpi/></features>, from its next start";
 	if (any)
