@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* domain-argv QEMU.json FILE...: what each definition becomes, without a host to look at. A line
- * for each file: {"argv": [...]} or {"error": "..."}. */
+/* domain-argv QEMU.json FILE...: what each definition becomes, with this host's firmware and a
+ * network `default`, and without its devices. A line for each file: {"argv": [...]} or {"error":
+ * "..."}. */
 #include "base/file.h"
 #include "base/json.h"
 #include "lib/qemu/argv.h"
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,10 +23,25 @@ static int read_qemu(const char *path, struct pp_qemu_capabilities **ret_capabil
 	return pp_qemu_capabilities_from_json(json, ret_capabilities, &error);
 }
 
-static void print_one(const char *path, const struct pp_qemu_capabilities *capabilities)
+static int read_firmwares(struct pp_arena *arena, struct pp_firmwares *ret_firmwares)
 {
-	const struct pp_launch_options options = {
-		.folder = "/run/pcipass/guest", .now = 1700000000};
+	PP_CLEANUP(pp_tree_freep) struct pp_tree *tree = NULL;
+	struct pp_error error = {0};
+
+	if (!arena || pp_tree_open("/", &tree, &error) < 0)
+		return -EINVAL;
+	return pp_firmwares_read(tree, arena, ret_firmwares, &error);
+}
+
+static void print_one(const char *path, const struct pp_qemu_capabilities *capabilities,
+	const struct pp_firmwares *firmwares)
+{
+	static const struct pp_network_bridge bridges[] = {{"default", "virbr0"}, {NULL, NULL}};
+	const struct pp_launch_options options = {.folder = "/run/pcipass/guest",
+		.now = 1700000000,
+		.firmwares = firmwares,
+		.bridges = bridges,
+		.nvram = "/var/lib/pcipass/nvram/g_VARS.fd"};
 	PP_CLEANUP(pp_json_freep) struct pp_json *result = pp_json_object();
 	PP_CLEANUP(pp_domain_freep) struct pp_domain *domain = NULL;
 	PP_CLEANUP(pp_launch_freep) struct pp_launch *launch = NULL;
@@ -53,12 +70,15 @@ static void print_one(const char *path, const struct pp_qemu_capabilities *capab
 
 int main(int argc, char **argv)
 {
+	PP_CLEANUP(pp_arena_freep) struct pp_arena *arena = pp_arena_new();
 	struct pp_qemu_capabilities *capabilities;
+	struct pp_firmwares firmwares;
 
-	if (argc < 2 || read_qemu(argv[1], &capabilities) < 0)
+	if (argc < 2 || read_firmwares(arena, &firmwares) < 0 ||
+		read_qemu(argv[1], &capabilities) < 0)
 		return 1;
 	for (int i = 2; i < argc; i++)
-		print_one(argv[i], capabilities);
+		print_one(argv[i], capabilities, &firmwares);
 	pp_qemu_capabilities_free(capabilities);
 	return 0;
 }
