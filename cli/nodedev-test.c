@@ -192,6 +192,30 @@ static int guest_memory(
 	return PP_STATUS_OK;
 }
 
+static bool is_held(const struct pp_findings *findings)
+{
+	for (size_t i = 0; i < findings->n_items; i++)
+		if (pp_text_is(findings->items[i].id, "in-use-guest") ||
+			pp_text_is(findings->items[i].id, "in-use-vfio"))
+			return true;
+	return false;
+}
+
+/* That it is out already may be what an interrupted run left: it would be tested, and stay out. */
+static int check_out(struct cli *cli, const struct rehearsal *rehearsal, const struct pp_plan *plan)
+{
+	struct pp_apply_options apply;
+	struct pp_error error = {0};
+
+	cli_apply_options(cli, &apply);
+	if (plan->n_steps || geteuid() != 0 || is_held(rehearsal->findings) ||
+		pp_apply_none(cli->context, plan, rehearsal->devices->items,
+			rehearsal->devices->count, &apply, &error) >= 0)
+		return PP_STATUS_OK;
+	cli_blame(cli, "Failed to test");
+	return cli_fail(cli, &error);
+}
+
 static int rehearse(struct cli *cli, struct rehearsal *rehearsal, const struct pp_plan *plan)
 {
 	struct pp_apply_options apply;
@@ -201,7 +225,7 @@ static int rehearse(struct cli *cli, struct rehearsal *rehearsal, const struct p
 	cli_show_plan(cli, plan);
 	if (cli->dry_run)
 		return PP_STATUS_OK;
-	int status = plan->n_steps ? cli_need_root(cli) : PP_STATUS_OK;
+	int status = plan->n_steps ? cli_need_root(cli) : check_out(cli, rehearsal, plan);
 	if (status)
 		return status;
 	for (size_t i = 0; i < plan->n_steps; i++)
