@@ -49,6 +49,18 @@ static int finish(struct cli *cli, int r, bool changed, const struct pp_error *e
 
 /* ---- by XML ---- */
 
+/* A guest and a file. */
+static int read_words(struct cli *cli, const char *const *words, enum pp_change_scope *ret_scope,
+	struct pp_guest_list **ret_list, char **ret_xml)
+{
+	size_t length;
+
+	int status = scope_of(cli, ret_scope);
+	if (!status)
+		status = cli_guest(cli, words[0], ret_list);
+	return status ? status : cli_read_xml(cli, words[1], ret_xml, &length);
+}
+
 static int run_attach_device(struct cli *cli, const char *const *words, size_t n_words)
 {
 	PP_CLEANUP(pp_guest_list_freep) struct pp_guest_list *list = NULL;
@@ -56,13 +68,8 @@ static int run_attach_device(struct cli *cli, const char *const *words, size_t n
 	struct pp_error error = {0};
 	enum pp_change_scope scope;
 	bool changed = false;
-	size_t length;
 
-	int status = scope_of(cli, &scope);
-	if (!status)
-		status = cli_guest(cli, words[0], &list);
-	if (!status)
-		status = cli_read_xml(cli, words[1], &xml, &length);
+	int status = read_words(cli, words, &scope, &list, &xml);
 	if (status)
 		return status;
 	const char *const devices[] = {xml};
@@ -79,13 +86,8 @@ static int run_detach_device(struct cli *cli, const char *const *words, size_t n
 	struct pp_address address;
 	enum pp_change_scope scope;
 	bool changed = false;
-	size_t length;
 
-	int status = scope_of(cli, &scope);
-	if (!status)
-		status = cli_guest(cli, words[0], &list);
-	if (!status)
-		status = cli_read_xml(cli, words[1], &xml, &length);
+	int status = read_words(cli, words, &scope, &list, &xml);
 	if (status)
 		return status;
 	int r = pp_guest_device_address(cli->context, xml, words[1], &address, &error);

@@ -340,6 +340,19 @@ static void past_of(struct pp_context *context, const struct pp_setup_record *re
 	past->change = (struct pp_words_change){.add = record->add, .remove = record->remove};
 }
 
+/* What there is, and what of it was set; the past borrows from the record. */
+static int read_past(struct pp_context *context, const struct pp_host *host,
+	struct pp_setup_record **ret_record, struct pp_boot **ret_boot,
+	struct pp_setup_past *ret_past, struct pp_error *error)
+{
+	int r = pp_setup_record_load(context, ret_record, error);
+	if (r >= 0)
+		r = pp_boot_read(context, host, ret_boot, error);
+	if (r >= 0)
+		past_of(context, *ret_record, ret_past);
+	return r;
+}
+
 static int plan(struct pp_context *context, const struct pp_host *host,
 	const struct pp_setup_options *options, bool confirm, struct pp_setup **ret_setup,
 	struct pp_error *error)
@@ -347,12 +360,9 @@ static int plan(struct pp_context *context, const struct pp_host *host,
 	PP_CLEANUP(pp_setup_record_freep) struct pp_setup_record *record = NULL;
 	PP_CLEANUP(pp_boot_freep) struct pp_boot *boot = NULL;
 	struct pp_setup_past past;
-	int r = pp_setup_record_load(context, &record, error);
-	if (r >= 0)
-		r = pp_boot_read(context, host, &boot, error);
+	int r = read_past(context, host, &record, &boot, &past, error);
 	if (r < 0)
 		return r;
-	past_of(context, record, &past);
 	if (confirm) {
 		r = pp_setup_may_confirm(host, &past, error);
 		return r < 0 ? r : pp_setup_make(host, boot, NULL, &past, true, ret_setup, error);
@@ -378,11 +388,8 @@ int pp_setup_check(struct pp_context *context, const struct pp_host *host,
 	PP_CLEANUP(pp_setup_record_freep) struct pp_setup_record *record = NULL;
 	PP_CLEANUP(pp_boot_freep) struct pp_boot *boot = NULL;
 	struct pp_setup_past past;
-	int r = pp_setup_record_load(context, &record, error);
-	if (r >= 0)
-		r = pp_boot_read(context, host, &boot, error);
+	int r = read_past(context, host, &record, &boot, &past, error);
 	if (r < 0)
 		return r;
-	past_of(context, record, &past);
 	return pp_setup_judge(host, boot, &past, ret_findings, error);
 }

@@ -59,8 +59,7 @@ static int load(struct pp_context *context, const char *name, enum pp_change_sco
 	return r;
 }
 
-/* Old or new, never half: it is one replacement of the file. */
-static int store(struct pp_context *context, const struct pp_guest *guest, const char *text,
+static int replace(struct pp_context *context, const struct pp_guest *guest, const char *text,
 	bool dry, bool *ret_changed, struct pp_error *error)
 {
 	PP_CLEANUP(pp_domain_freep) struct pp_domain *domain = NULL;
@@ -72,6 +71,23 @@ static int store(struct pp_context *context, const struct pp_guest *guest, const
 	return pp_guest_define(context, text, strlen(text), file, NULL, ret_changed, error);
 }
 
+/* Old or new, never half: it is one replacement of the file. ANY: the text differs. */
+static int store(struct pp_context *context, const struct pp_guest *guest, const char *text,
+	bool any, bool dry, const char *what, bool *ret_changed, struct pp_error *error)
+{
+	bool changed = false;
+
+	if (!text)
+		return pp_error_oom(error);
+	int r = any ? replace(context, guest, text, dry, &changed, error) : 0;
+	if (r < 0)
+		return error ? pp_error_wrap(error, "guest %s %s the device", guest->name, what)
+			     : r;
+	if (ret_changed)
+		*ret_changed = changed;
+	return 0;
+}
+
 int pp_guest_attach(struct pp_context *context, const char *name, const char *const *devices,
 	size_t n_devices, const char *file, enum pp_change_scope scope, bool dry, bool *ret_changed,
 	struct pp_error *error)
@@ -79,7 +95,7 @@ int pp_guest_attach(struct pp_context *context, const char *name, const char *co
 	PP_CLEANUP(pp_guest_freep) struct pp_guest *guest = NULL;
 	PP_FREE char *text = NULL;
 	const struct pp_domain *domain;
-	bool changed = false, any = false;
+	bool any = false;
 
 	int r = load(context, name, scope, "attached to", &guest, &domain, error);
 	if (r < 0)
@@ -103,14 +119,7 @@ int pp_guest_attach(struct pp_context *context, const char *name, const char *co
 		text = more;
 		any = true;
 	}
-	if (!text)
-		return pp_error_oom(error);
-	r = any ? store(context, guest, text, dry, &changed, error) : 0;
-	if (r < 0)
-		return error ? pp_error_wrap(error, "guest %s with the device", guest->name) : r;
-	if (ret_changed)
-		*ret_changed = changed;
-	return 0;
+	return store(context, guest, text, any, dry, "with", ret_changed, error);
 }
 
 int pp_guest_detach(struct pp_context *context, const char *name,
@@ -120,7 +129,7 @@ int pp_guest_detach(struct pp_context *context, const char *name,
 	PP_CLEANUP(pp_guest_freep) struct pp_guest *guest = NULL;
 	PP_FREE char *text = NULL;
 	const struct pp_domain *domain;
-	bool changed = false, any = false;
+	bool any = false;
 
 	int r = load(context, name, scope, "detached from", &guest, &domain, error);
 	if (r < 0)
@@ -138,14 +147,7 @@ int pp_guest_detach(struct pp_context *context, const char *name,
 		text = less;
 		any = true;
 	}
-	if (!text)
-		return pp_error_oom(error);
-	r = any ? store(context, guest, text, dry, &changed, error) : 0;
-	if (r < 0)
-		return error ? pp_error_wrap(error, "guest %s without the device", guest->name) : r;
-	if (ret_changed)
-		*ret_changed = changed;
-	return 0;
+	return store(context, guest, text, any, dry, "without", ret_changed, error);
 }
 
 int pp_guest_device_address(struct pp_context *context, const char *xml, const char *file,

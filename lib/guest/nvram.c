@@ -18,8 +18,8 @@ const char *pp_nvram_path(
 
 static bool is_ours(const struct pp_context *context, const char *path)
 {
-	const char *rest = path + strlen(context->lib);
-	return pp_text_starts(path, context->lib) && pp_text_starts(rest, "/nvram/");
+	return pp_text_starts(path, context->lib) &&
+	       pp_text_starts(path + strlen(context->lib), "/nvram/");
 }
 
 static int refuse(const struct pp_flash *flash, struct pp_error *error)
