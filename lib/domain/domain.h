@@ -390,6 +390,9 @@ struct pp_domain {
  * -EBADMSG: not XML; -EFBIG: over PP_DOMAIN_MAX_SIZE or another limit of the reader. */
 int pp_domain_parse(const char *text, size_t length, const char *file,
 	struct pp_domain **ret_domain, struct pp_error *error);
+/* The same of the text of a guest that runs (pp_domain_text_live). */
+int pp_domain_parse_live(const char *text, size_t length, const char *file,
+	struct pp_domain **ret_domain, struct pp_error *error);
 void pp_domain_free(struct pp_domain *domain);
 PP_DEFINE_CLEANUP(struct pp_domain *, pp_domain_free)
 

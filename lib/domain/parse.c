@@ -224,11 +224,11 @@ static int parse_into(struct pp_parsing *parsing, const char *text, size_t lengt
 	return pp_domain_validate(parsing->domain, parsing->file, parsing->error);
 }
 
-int pp_domain_parse(const char *text, size_t length, const char *file,
+static int parse(const char *text, size_t length, const char *file, bool live,
 	struct pp_domain **ret_domain, struct pp_error *error)
 {
 	PP_CLEANUP(pp_arena_freep) struct pp_arena *arena = pp_arena_new();
-	struct pp_parsing parsing = {.arena = arena, .file = file, .error = error};
+	struct pp_parsing parsing = {.arena = arena, .file = file, .error = error, .live = live};
 	int r;
 
 	parsing.domain = arena ? pp_arena_alloc(arena, sizeof(*parsing.domain)) : NULL;
@@ -240,4 +240,16 @@ int pp_domain_parse(const char *text, size_t length, const char *file,
 	parsing.domain->arena = PP_TAKE(arena);
 	*ret_domain = parsing.domain;
 	return 0;
+}
+
+int pp_domain_parse(const char *text, size_t length, const char *file,
+	struct pp_domain **ret_domain, struct pp_error *error)
+{
+	return parse(text, length, file, false, ret_domain, error);
+}
+
+int pp_domain_parse_live(const char *text, size_t length, const char *file,
+	struct pp_domain **ret_domain, struct pp_error *error)
+{
+	return parse(text, length, file, true, ret_domain, error);
 }

@@ -13,6 +13,7 @@ struct pp_parsing {
 	struct pp_error *error;
 	struct pp_domain *domain;
 	int failed; /* 0 or the first fault's -errno */
+	bool live;  /* what pp_domain_text_live wrote: aliases are as they were given */
 };
 
 /* Says "FILE:LINE: ..." once. */

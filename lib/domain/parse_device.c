@@ -109,16 +109,19 @@ static void parse_place(
 	}
 }
 
-/* Only the author's own aliases ("ua-...") count; the others are libvirt's and are made anew. */
+/* Only the author's own aliases ("ua-...") count; the others are libvirt's and are made anew. Of a
+ * guest that runs all count: QEMU knows its devices by them. */
 static void parse_alias(struct pp_parsing *parsing, const struct pp_element *element,
 	struct pp_domain_device *device)
 {
 	const char *name = pp_element_attribute(element, "name");
 
-	if (!name || !pp_text_starts(name, "ua-"))
+	bool made = parsing->live && device->kind != PP_DEV_CONTROLLER;
+
+	if (!name || (!made && !pp_text_starts(name, "ua-")))
 		return;
 	for (const char *c = name; *c; c++)
-		if (!isalnum((unsigned char)*c) && *c != '-' && *c != '_') {
+		if (!isalnum((unsigned char)*c) && *c != '-' && *c != '_' && (*c != '.' || !made)) {
 			pp_parsing_fail(parsing, element->line,
 				"alias '%.40s' may only have letters, digits, - and _", name);
 			return;

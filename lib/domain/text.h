@@ -11,6 +11,11 @@ int pp_domain_text_add(const char *text, size_t length, const char *device, char
 /* Takes the <hostdev> of a host's device out: -ENOENT, without a text, where there is none. */
 int pp_domain_text_remove(const char *text, size_t length, const struct pp_address *source,
 	char **ret_text, struct pp_error *error);
+/* The text as the guest runs: with the addresses and aliases of ASSIGNED, which was made of it, and
+ * with the controllers and devices that it implies. Read by pp_domain_parse_live and assigned, it
+ * comes out the same. The caller frees. */
+int pp_domain_text_live(const char *text, size_t length, const struct pp_domain *assigned,
+	char **ret_text, struct pp_error *error);
 /* DEVICE must be one element that can be in <devices> of a guest like DOMAIN. Faults are said with
  * FILE and its line. Made of it: a domain of this device alone. */
 int pp_domain_text_device(const char *device, size_t length, const char *file,

@@ -49,7 +49,7 @@ void pp_definition_free(struct pp_definition *definition)
 
 /* Takes the arena also when it fails. */
 static int load_file(struct pp_context *context, struct pp_arena *arena, const char *name,
-	const char *path, struct pp_definition **ret_definition, struct pp_error *error)
+	const char *path, bool live, struct pp_definition **ret_definition, struct pp_error *error)
 {
 	struct pp_definition *definition = pp_arena_alloc(arena, sizeof(*definition));
 	char *text = NULL;
@@ -64,8 +64,8 @@ static int load_file(struct pp_context *context, struct pp_arena *arena, const c
 			? pp_tree_read(context->tree, arena, path, &text, &definition->length)
 			: -ENOMEM;
 	definition->text = text;
-	if (r >= 0 && pp_domain_parse(text, definition->length, definition->path,
-			      &definition->domain, &definition->fault) == -ENOMEM)
+	if (r >= 0 && (live ? pp_domain_parse_live : pp_domain_parse)(text, definition->length,
+			      definition->path, &definition->domain, &definition->fault) == -ENOMEM)
 		r = -ENOMEM;
 	if (r >= 0) {
 		*ret_definition = definition;
@@ -92,7 +92,7 @@ int pp_definition_load(struct pp_context *context, const char *name,
 	struct pp_arena *arena = pp_arena_new();
 	if (!arena)
 		return pp_error_oom(error);
-	return load_file(context, arena, name, path, ret_definition, error);
+	return load_file(context, arena, name, path, false, ret_definition, error);
 }
 
 int pp_definition_load_live(struct pp_context *context, const char *name,
@@ -108,7 +108,7 @@ int pp_definition_load_live(struct pp_context *context, const char *name,
 	struct pp_arena *arena = pp_arena_new();
 	if (!arena)
 		return pp_error_oom(error);
-	return load_file(context, arena, name, path, ret_definition, error);
+	return load_file(context, arena, name, path, true, ret_definition, error);
 }
 
 int pp_definition_names(struct pp_context *context, struct pp_arena *arena, char ***ret_names,

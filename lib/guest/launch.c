@@ -2,6 +2,7 @@
 #include "lib/guest/launch.h"
 #include "base/parse.h"
 #include "lib/domain/bus.h"
+#include "lib/domain/text.h"
 #include "lib/guest/claim.h"
 #include "lib/guest/definition.h"
 #include "lib/guest/descriptor.h"
@@ -276,15 +277,32 @@ static int build(struct pp_context *context, const char *name, const struct pp_d
 	return r < 0 ? r : check_firmware((*ret_launch)->assigned, file, error);
 }
 
+/* The definition as it runs, each device with the address and the alias that QEMU gives it. */
+static int make_live(const struct pp_definition *definition, const struct pp_domain *assigned,
+	struct pp_arena *arena, const char **ret_live, struct pp_error *error)
+{
+	PP_FREE char *text = NULL;
+
+	int r = pp_domain_text_live(definition->text, definition->length, assigned, &text, error);
+	if (r < 0)
+		return r;
+	*ret_live = pp_arena_strdup(arena, text);
+	return *ret_live ? 0 : pp_error_oom(error);
+}
+
 int pp_guest_launch_make(struct pp_context *context, const char *name,
-	const struct pp_domain *domain, const struct pp_host *host, const char *file,
-	struct pp_arena *arena, struct pp_record_launch *ret_launch, struct pp_error *error)
+	const struct pp_definition *definition, const struct pp_host *host, struct pp_arena *arena,
+	struct pp_record_launch *ret_launch, struct pp_error *error)
 {
 	PP_CLEANUP(pp_launch_freep) struct pp_launch *launch = NULL;
+	const struct pp_domain *domain = definition->domain;
+	const char *live = NULL;
 	bool oom = false;
 	size_t n_devices = 0;
 
-	int r = build(context, name, domain, host, file, arena, &launch, error);
+	int r = build(context, name, domain, host, definition->path, arena, &launch, error);
+	if (r >= 0)
+		r = make_live(definition, launch->assigned, arena, &live, error);
 	if (r >= 0)
 		r = pp_nvram_make(context, &launch->flash, error);
 	if (r < 0)
@@ -301,6 +319,7 @@ int pp_guest_launch_make(struct pp_context *context, const char *name,
 		.console = copy(arena, launch->console, &oom),
 		.console_path = copy(arena, launch->console_path, &oom),
 		.devices = copy_devices(arena, domain, &n_devices, &oom),
+		.live = live,
 	};
 	made.start_ms =
 		deadline(START_MS, START_GIB_MS, START_DEVICE_MS, domain->memory, n_devices);

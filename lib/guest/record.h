@@ -5,7 +5,7 @@
  *   lock         held by whoever takes care of the guest: the verb that starts it, then its
  *                supervisor. Free: nobody does
  *   launch.json  what is started and how; written once a start
- *   live.xml     the definition of this run
+ *   live.xml     the definition of this run, with the address and the alias of each device
  *   engine       pid and start time of QEMU, written by QEMU's own process before it becomes QEMU
  *   state.json   where in its life the guest is; written by whoever holds the lock
  *   qmp.sock, verbs.sock   QEMU's two monitors: the supervisor's, and one for verbs
@@ -62,6 +62,7 @@ struct pp_record_launch {
 	const char *console;      /* QEMU's chardev, to be asked for its pty; NULL: none */
 	const char *console_path; /* a file or socket that is known beforehand */
 	const char *const *devices; /* host addresses, NULL-terminated */
+	const char *live;           /* the text of live.xml, which is a file of its own */
 };
 
 /* state.json and engine */

@@ -125,8 +125,8 @@ static int make_launch(struct start *start, struct pp_error *error)
 	start->arena = pp_arena_new();
 	if (!start->arena)
 		return pp_error_oom(error);
-	int r = pp_guest_launch_make(start->context, start->guest->name, start->domain, start->host,
-		start->guest->definition->path, start->arena, &start->launch, error);
+	int r = pp_guest_launch_make(start->context, start->guest->name, start->guest->definition,
+		start->host, start->arena, &start->launch, error);
 	if (r < 0)
 		return r;
 	start->launch.paused = start->options->paused;
@@ -138,13 +138,12 @@ static int make_launch(struct start *start, struct pp_error *error)
 /* The state comes last: with it, there is a run. */
 static int write_record(struct start *start, struct pp_error *error)
 {
-	const struct pp_definition *definition = start->guest->definition;
+	const char *live = start->launch.live;
 	PP_CLOSE int claims_fd = -1;
 
 	int r = pp_record_clear(start->folder_fd);
 	if (r >= 0)
-		r = pp_file_replace(start->folder_fd, PP_RECORD_LIVE, definition->text,
-			definition->length, 0600);
+		r = pp_file_replace(start->folder_fd, PP_RECORD_LIVE, live, strlen(live), 0600);
 	if (r < 0)
 		return pp_error_errno(error, r, "cannot write down what is started");
 	r = pp_process_self(&start->state.starter);

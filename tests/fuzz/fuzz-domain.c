@@ -7,11 +7,29 @@
  *
  * Where there is no libFuzzer it is a program that takes files, and mutates each COUNT times. */
 #include "lib/domain/address.h"
+#include "lib/domain/text.h"
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+/* What runs can be written down, and read again. */
+static void write_down(const struct pp_domain *assigned, const char *text, size_t size)
+{
+	struct pp_domain *again = NULL;
+	struct pp_error error = {0};
+	char *live = NULL;
+
+	if (pp_domain_text_live(text, size, assigned, &live, &error) < 0 ||
+		pp_domain_parse_live(live, strlen(live), "x", &again, &error) < 0) {
+		fprintf(stderr, "%s\n%s\n", error.text, live ? live : "");
+		abort();
+	}
+	pp_domain_free(again);
+	free(live);
+}
 
 static void use(const struct pp_domain *domain, const char *text, size_t size)
 {
@@ -27,6 +45,8 @@ static void use(const struct pp_domain *domain, const char *text, size_t size)
 	for (size_t i = 0; assigned && i < assigned->n_devices; i++)
 		if (!assigned->devices[i].alias)
 			abort();
+	if (assigned)
+		write_down(assigned, text, size);
 	pp_domain_free(assigned);
 	if (domain->uuid ||
 		pp_domain_text_with_uuid(text, size, domain, uuid, &with_uuid, &length) < 0)
