@@ -310,7 +310,8 @@ int pp_guest_launch_make(struct pp_context *context, const char *name,
 	struct pp_record_launch made = {
 		.uuid = copy(arena, domain->uuid, &oom),
 		.argv = copy_argv(arena, launch, &oom),
-		.memlock = launch->memlock,
+		/* A folder has no device that pins memory. */
+		.memlock = context->live ? launch->memlock : 0,
 		.kvm = domain->type == PP_DOMAIN_KVM,
 		.restart_on_panic = launch->on_crash == PP_LIFECYCLE_RESTART,
 		.balloon = launch->balloon,

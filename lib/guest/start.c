@@ -17,6 +17,7 @@
 
 /* What comes after QEMU's own deadlines: it is killed, and devices go back. */
 #define AFTER_MS 330000
+#define LOOKS 5 /* at a guest that others begin and leave meanwhile */
 
 PP_DEFINE_CLEANUP(struct pp_host *, pp_host_free)
 PP_DEFINE_CLEANUP(struct pp_plan *, pp_plan_free)
@@ -99,6 +100,40 @@ static int take_lock(struct start *start, struct pp_error *error)
 		start->guest->record->state.supervisor.pid)
 		return 1;
 	return r < 0 ? r : refuse_busy(start, error);
+}
+
+/* Under the lock. 0: nobody has begun it since it was looked at; 1: someone has, and left it. */
+static int look_under_lock(struct start *start, struct pp_error *error)
+{
+	PP_CLEANUP(pp_record_freep) struct pp_record *fresh = NULL;
+
+	int r = pp_record_load_at(start->folder_fd, start->guest->name, &fresh, error);
+	return r < 0 ? r : !pp_record_is_over(fresh);
+}
+
+/* 1: it runs already; 0: it is off, and the lock is ours. */
+static int take_guest(struct start *start, struct pp_error *error)
+{
+	for (int looks = 0; looks < LOOKS; looks++) {
+		int r = look_at_run(start, error);
+		if (r == 0)
+			r = pp_guest_domain(start->guest, &start->domain, error);
+		if (r == 0)
+			r = take_lock(start, error);
+		if (r != 0)
+			return r;
+		r = look_under_lock(start, error);
+		if (r <= 0)
+			return r;
+		/* Its QEMU may run: another supervisor takes care of it first. */
+		pp_closep(&start->lock_fd);
+		pp_closep(&start->folder_fd);
+		start->lock_fd = start->folder_fd = -1;
+		r = pp_guest_reload(start->context, start->guest, error);
+		if (r < 0)
+			return r;
+	}
+	return refuse_busy(start, error);
 }
 
 static int make_plan(struct start *start, struct pp_error *error)
@@ -299,12 +334,7 @@ static void remember(const struct start *start)
 
 static int start_guest(struct start *start, bool *ret_changed, struct pp_error *error)
 {
-	int r = look_at_run(start, error);
-	if (r != 0)
-		return r < 0 ? r : 0;
-	r = pp_guest_domain(start->guest, &start->domain, error);
-	if (r >= 0)
-		r = take_lock(start, error);
+	int r = take_guest(start, error);
 	if (r != 0)
 		return r < 0 ? r : 0;
 	r = refuse_twin(start, error);

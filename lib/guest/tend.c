@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -51,6 +52,7 @@ static int spawn_child(struct pp_context *context, const char *name, const struc
 	pid_t *ret_pid, struct pp_error *error)
 {
 	char program[PP_PATH_MAX];
+	PP_FREE char *root = *context->root ? realpath(context->root, NULL) : NULL;
 	int r = find_program(program, sizeof(program));
 	if (r < 0) {
 		pp_error_errno(error, r, "cannot find the program that takes care of guests, %s",
@@ -58,13 +60,15 @@ static int spawn_child(struct pp_context *context, const char *name, const struc
 		pp_error_remedy(error, "install pcipass whole: it belongs in %s", PCIPASS_LIBEXEC);
 		return r;
 	}
+	if (*context->root && !root)
+		return pp_error_errno(error, -errno, "cannot find %s again", context->root);
 	const char *argv[8] = {program, "--handed"};
 	size_t n = 2;
 	if (unit->adopt)
 		argv[n++] = "--adopt";
-	if (*context->root) {
+	if (root) { /* its working directory is another one */
 		argv[n++] = "--root";
-		argv[n++] = context->root;
+		argv[n++] = root;
 	}
 	argv[n++] = "--";
 	argv[n] = name;
