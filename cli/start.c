@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "base/buffer.h"
+#include "base/parse.h"
 #include "cli/guests.h"
 #include "cli/road.h"
 #include "cli/verb.h"
 
 static bool paused, console;
+static const char *trial;
 static const char *forced[256];
 static size_t n_forced;
 static const struct pp_option options[] = {
@@ -13,6 +15,7 @@ static const struct pp_option options[] = {
 	{"force-for", 0, "NAME",
 		"although NAME (a disk, interface, process) uses a device; may be repeated", NULL,
 		NULL, forced, &n_forced, PP_COUNT(forced) - 1},
+	CLI_TRY_OPTION(&trial),
 };
 
 static int already(struct cli *cli, const char *name)
@@ -24,6 +27,25 @@ static int already(struct cli *cli, const char *name)
 	cli_print(cli, "Domain '%s' started\n", name);
 	cli_end(cli);
 	return PP_STATUS_OK;
+}
+
+/* The time ran while QEMU started: what is left of it is what matters. */
+static void say_trial(struct cli *cli, const char *name)
+{
+	PP_CLEANUP(pp_change_list_freep) struct pp_change_list *list = NULL;
+	if (cli->try_seconds == 0 || pp_changes_list(cli->context, &list, NULL) < 0)
+		return;
+	for (size_t i = 0; i < list->n_items; i++) {
+		const struct pp_change *change = &list->items[i];
+		if (change->try_ms < 0 || !pp_text_is(change->guest, name))
+			continue;
+		cli_set_int(cli, "try_seconds", cli->try_seconds);
+		cli_say(cli,
+			"on trial: in %lld s the guest is ended and its devices are back, unless "
+			"`pcipass keep` comes first",
+			(long long)(change->try_ms + 999) / 1000);
+		return;
+	}
 }
 
 static int start(struct cli *cli, const char *name)
@@ -64,6 +86,7 @@ static int start(struct cli *cli, const char *name)
 	}
 	cli_print(cli, "Domain '%s' started\n", name);
 	cli_end(cli);
+	say_trial(cli, name);
 	return PP_STATUS_OK;
 }
 
@@ -71,6 +94,8 @@ static int run(struct cli *cli, const char *const *words, size_t n_words)
 {
 	if (console && cli->json)
 		return cli_usage(cli, "--console and --json do not go together");
+	if (cli_try(cli, trial) != PP_STATUS_OK)
+		return PP_STATUS_USAGE;
 	PP_CLEANUP(pp_guest_list_freep) struct pp_guest_list *list = NULL;
 	int status = cli_guest(cli, words[0], &list);
 	if (status)
@@ -89,10 +114,18 @@ const struct cli_verb cli_verb_start = {
 	.example = "  # pcipass start win11 --dry-run\n"
 		   "  # pcipass start win11\n"
 		   "  Domain 'win11' started\n",
-	.usage = "DOMAIN [--paused] [--console] [--force-for NAME]...",
-	.details = "Devices that are managed='yes' are taken from the host first, and come back "
-		   "when the guest\n"
-		   "ends, in whatever way it ends.\n",
+	.usage = "DOMAIN [--paused] [--console] [--force-for NAME]... [--try SECONDS]",
+	.details =
+		"Devices that are managed='yes' are taken from the host first, and come back "
+		"when the guest\n"
+		"ends, in whatever way it ends.\n"
+		"With --try, the time begins before the first device leaves the host, and QEMU's "
+		"start is in it:\n"
+		"then the guest is ended, as by `destroy`, unless `pcipass keep` came. Its "
+		"supervisor does that;\n"
+		"a killed one comes back under systemd, elsewhere a process that waits for the "
+		"end, or the next\n"
+		"verb, sees to it.\n",
 	.options = options,
 	.n_options = PP_COUNT(options),
 	.min_words = 1,

@@ -918,6 +918,8 @@ int pp_guest_prepare(struct pp_context *context, const struct pp_host *host, con
 struct pp_start_options {
 	bool paused;
 	int deadline_ms; /* until it runs; 0: computed from its memory and devices */
+	/* With try_seconds, counted from before the first device leaves the host: the guest is ended
+	 * then, and its devices go back, unless pp_trials_keep comes first. */
 	struct pp_apply_options apply;
 };
 /* Applies the plan and answers when the guest runs, or with QEMU's reason and everything undone. */

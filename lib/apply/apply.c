@@ -92,7 +92,8 @@ static int check_journal(const struct pp_journal *journal, const struct pp_plan 
 		const struct pp_step *step = &journal->plan->steps[i];
 		if (step->kind != PP_STEP_DRIVER || !pp_text_is(step->subject, subject))
 			continue;
-		int64_t left = pp_journal_trial_left(journal);
+		/* What a guest on trial has is the guest's until that has ended. */
+		int64_t left = guest ? -1 : pp_journal_trial_left(journal);
 		if (journal->applied && left > 0 && pp_journal_counts(journal, i))
 			return refuse_trial(journal, subject, left, error);
 		if ((!pp_journal_finished(journal) || left == 0) && !journal->released)

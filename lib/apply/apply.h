@@ -17,6 +17,8 @@ int pp_rehearse_on(struct pp_effects *effects, const struct pp_plan *plan,
 struct pp_guest_judge {
 	/* Whether a guest that owns devices has ended: they are given back. */
 	bool (*gone)(struct pp_context *context, const char *guest, void *data);
+	/* Whether nobody takes care of a guest that is there (NULL: somebody does). */
+	bool (*alone)(struct pp_context *context, const char *guest, void *data);
 	void *data;
 };
 /* Undoes what was interrupted, ends what was as good as done, gives back what guests that are gone

@@ -26,6 +26,9 @@ struct pp_effects {
 	void *data;
 	unsigned try_seconds; /* a plan is on trial for so long; 0: it stays */
 	bool unwatched;       /* tests: no process waits for the end of the trial */
+	/* The time of a guest's trial is over: whoever waits for that says so, now and then, until
+	 * its journal has gone. */
+	void (*trial_over)(struct pp_context *context, const char *guest);
 	int keep_fd; /* all that a child keeps open: the lock of the device that it writes for */
 	pid_t stuck; /* the child that the last -ETIMEDOUT left behind, else 0 */
 	struct pp_fault fault;

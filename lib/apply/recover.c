@@ -25,6 +25,8 @@ enum fate {
 	FATE_UNDO,   /* what it tried goes back */
 	FATE_ASIDE,  /* it cannot be read */
 	FATE_LEAVE,  /* another version's */
+	FATE_OVER,   /* a guest's trial: its supervisor has to end the guest first, and is not there
+		      */
 };
 
 struct recovery {
@@ -62,6 +64,13 @@ static bool guest_gone(struct pp_context *context, const struct pp_guest_judge *
 	return guest && judge && judge->gone && judge->gone(context, guest, judge->data);
 }
 
+static bool guest_alone(struct pp_context *context, const struct pp_guest_judge *judge,
+	const struct pp_journal *journal)
+{
+	const char *guest = pp_journal_guest(journal);
+	return guest && judge && judge->alone && judge->alone(context, guest, judge->data);
+}
+
 static enum fate fate_of(struct pp_context *context, const struct pp_guest_judge *judge,
 	const struct pp_journal *journal)
 {
@@ -76,7 +85,7 @@ static enum fate fate_of(struct pp_context *context, const struct pp_guest_judge
 	if (journal->released)
 		return FATE_END;
 	int64_t trial = pp_journal_trial_left(journal);
-	if (journal->applied && trial >= 0)
+	if (journal->applied && trial >= 0 && !pp_journal_guest(journal))
 		return trial > 0 ? FATE_KEEP : FATE_UNDO;
 	if (journal->applied && journal->plan->returns)
 		return FATE_FORGET;
@@ -84,7 +93,9 @@ static enum fate fate_of(struct pp_context *context, const struct pp_guest_judge
 		return FATE_UNDO;
 	if (pp_undo_spent(journal))
 		return FATE_END;
-	return guest_gone(context, judge, journal) ? FATE_UNDO : FATE_KEEP;
+	if (guest_gone(context, judge, journal))
+		return FATE_UNDO;
+	return trial == 0 && guest_alone(context, judge, journal) ? FATE_OVER : FATE_KEEP;
 }
 
 static bool is_owners(const struct recovery *recovery, const struct pp_journal *journal)
@@ -143,7 +154,7 @@ static void put_text(struct pp_buffer *text, const struct pp_journal *journal, e
 			journal->name, journal->version);
 		return;
 	}
-	if (fate == FATE_UNDO && pp_journal_trial_left(journal) == 0) {
+	if ((fate == FATE_UNDO || fate == FATE_OVER) && pp_journal_trial_left(journal) == 0) {
 		pp_buffer_printf(text, "%s of ", journal->plan->verb);
 		put_devices(text, journal->plan);
 		pp_buffer_puts(text, " was on trial, and nobody kept it in time");
@@ -190,6 +201,7 @@ static int act(struct recovery *recovery, struct pp_journal *journal, struct pp_
 	case FATE_KEEP:
 	case FATE_LEAVE:
 	case FATE_ASIDE:
+	case FATE_OVER:
 		return 0;
 	case FATE_FORGET:
 		r = pp_undo_forget(effects, journal->plan, error);
@@ -237,6 +249,7 @@ static int recover_one(
 	int r;
 	switch (fate) {
 	case FATE_KEEP:
+	case FATE_OVER:
 		return 0;
 	case FATE_LEAVE:
 		pp_error_set(error, PP_STATUS_RECOVER, -EPROTONOSUPPORT,
@@ -373,7 +386,8 @@ static int list_add(struct pp_unfinished_list *list, struct pp_unfinished *items
 		.journal = pp_arena_strdup(list->arena, journal->name),
 		.owner = pp_arena_strdup(list->arena, journal->plan ? journal->plan->owner : ""),
 		.verb = pp_arena_strdup(list->arena, journal->plan ? journal->plan->verb : ""),
-		.trial = fate == FATE_UNDO && pp_journal_trial_left(journal) == 0,
+		.trial = (fate == FATE_UNDO || fate == FATE_OVER) &&
+			 pp_journal_trial_left(journal) == 0,
 		.text = pp_arena_strdup(list->arena, pp_buffer_text(&text)),
 	};
 	if (text.failed || !item.journal || !item.owner || !item.verb || !item.text)

@@ -27,6 +27,8 @@
 
 struct watch {
 	struct pp_context *context;
+	const char *guest; /* NULL: the host's */
+	void (*trial_over)(struct pp_context *context, const char *guest);
 	char name[16];
 	int64_t until;
 };
@@ -79,6 +81,8 @@ static void watch_run(struct watch *watch, const char *root)
 		if (tries++ > 0)
 			watch_wait(watch, RETRY_MS);
 		pp_trials_end_on(&effects, &changed, NULL);
+		if (watch->guest && watch->trial_over)
+			watch->trial_over(watch->context, watch->guest);
 	}
 	_exit(0);
 }
@@ -100,9 +104,12 @@ static void detach_process(bool live)
 }
 
 /* By a child that ends at once, so that it is nobody's child. */
-static int watch_start(struct pp_context *context, const struct pp_journal *journal)
+static int watch_start(const struct pp_effects *effects, const struct pp_journal *journal)
 {
-	struct watch watch = {.until = journal->until};
+	struct pp_context *context = effects->context;
+	struct watch watch = {.guest = pp_journal_guest(journal),
+		.trial_over = effects->trial_over,
+		.until = journal->until};
 	int status = 0;
 	snprintf(watch.name, sizeof(watch.name), "%s", journal->name);
 	pid_t pid = fork();
@@ -176,12 +183,58 @@ int pp_trial_arm(struct pp_effects *effects, struct pp_journal *journal, struct 
 		return pp_error_errno(error, r, "writing to the journal %s", journal->name);
 	if (effects->unwatched)
 		return 0;
-	r = watch_start(effects->context, journal);
+	r = watch_start(effects, journal);
 	if (r < 0)
 		return pp_error_errno(error, r,
 			"starting the process that undoes it in time; nothing was changed");
 	wake_by_systemd(effects, journal);
 	return 0;
+}
+
+/* ---- looking ----------------------------------------------------------------------------------
+ */
+
+static bool is_trial_of(const struct pp_journal *journal, const char *owner, const char *verb)
+{
+	return journal->plan && !journal->stale && !journal->released &&
+	       pp_journal_trial_left(journal) >= 0 && pp_text_is(journal->plan->owner, owner) &&
+	       pp_text_is(journal->plan->verb, verb);
+}
+
+/* Under its lock: who keeps it has it, too, so that what is found to be over cannot be kept. */
+static int look_again(struct pp_effects *effects, const char *name, int64_t *ret_left)
+{
+	PP_CLEANUP(pp_journal_freep) struct pp_journal *journal = NULL;
+	int r = pp_journal_own(effects, name, 0, &journal, NULL);
+	if (r == -ENOENT) {
+		*ret_left = -1;
+		return 0;
+	}
+	if (r >= 0)
+		*ret_left = pp_journal_trial_left(journal);
+	return r;
+}
+
+int pp_trial_left(struct pp_context *context, const char *owner, const char *verb,
+	int64_t *ret_left, struct pp_error *error)
+{
+	PP_CLEANUP(pp_journals_freep) struct pp_journals *journals = NULL;
+	struct pp_effects effects;
+	int64_t left = -1;
+	int r = pp_effects_init(&effects, context, NULL, error);
+	if (r >= 0)
+		r = pp_journals_load(context, &journals, error);
+	for (size_t i = 0; r >= 0 && left != 0 && i < journals->n_items; i++) {
+		const struct pp_journal *journal = &journals->items[i];
+		if (!is_trial_of(journal, owner, verb))
+			continue;
+		left = pp_journal_trial_left(journal);
+		if (left == 0)
+			r = look_again(&effects, journal->name, &left);
+	}
+	if (r >= 0)
+		*ret_left = left;
+	return r;
 }
 
 /* ---- kept -------------------------------------------------------------------------------------
@@ -265,12 +318,4 @@ int pp_trials_keep(struct pp_context *context, const struct pp_apply_options *op
 	struct pp_effects effects;
 	int r = pp_effects_init(&effects, context, options, error);
 	return r < 0 ? r : pp_trials_keep_on(&effects, ret_count, error);
-}
-
-int pp_trials_end(struct pp_context *context, const struct pp_apply_options *options,
-	bool *ret_changed, struct pp_error *error)
-{
-	struct pp_effects effects;
-	int r = pp_effects_init(&effects, context, options, error);
-	return r < 0 ? r : pp_trials_end_on(&effects, ret_changed, error);
 }

@@ -45,7 +45,7 @@ static unsigned begin(struct pp_life *life, bool adopt)
 	life->adopted = adopt;
 	/* The one before us was asked to end it, and was killed at that. */
 	if (adopt && (life->end == PP_END_DESTROYED || life->end == PP_END_FAILED ||
-			     life->end == PP_END_TIMEOUT))
+			     life->end == PP_END_TIMEOUT || life->end == PP_END_TRIAL))
 		return stop(life);
 	if (adopt)
 		return PP_DO_CONNECT | PP_DO_ARM_MONITOR | PP_DO_SAVE;
@@ -197,11 +197,11 @@ static unsigned qemu_ended(struct pp_life *life, int status)
 	return PP_DO_DISARM | PP_DO_SAVE | PP_DO_RELEASE;
 }
 
-static unsigned destroy(struct pp_life *life)
+static unsigned destroy(struct pp_life *life, enum pp_end end)
 {
 	if (life->phase >= PP_PHASE_STOPPING)
 		return 0;
-	return fail(life, PP_END_DESTROYED);
+	return fail(life, end);
 }
 
 static unsigned deadline(struct pp_life *life)
@@ -257,7 +257,9 @@ unsigned pp_life_step(struct pp_life *life, struct pp_happening happening)
 	case PP_HAPPENED_QEMU_ENDED:
 		return qemu_ended(life, happening.detail);
 	case PP_HAPPENED_DESTROY:
-		return destroy(life);
+		return destroy(life, PP_END_DESTROYED);
+	case PP_HAPPENED_TRIAL_OVER:
+		return destroy(life, PP_END_TRIAL);
 	case PP_HAPPENED_DEADLINE:
 		return deadline(life);
 	case PP_HAPPENED_RELEASED:
@@ -287,7 +289,7 @@ static int find_word(const char *const *words, size_t n_words, const char *word,
 static const char *const phase_words[PP_PHASE_COUNT] = {"launching", "asking", "starting",
 	"running", "paused", "in-shutdown", "stopping", "killing", "releasing", "ended"};
 static const char *const end_words[PP_END_COUNT] = {"none", "shutdown", "reset", "panic",
-	"destroyed", "terminated", "signal", "exit", "unseen", "failed", "timeout"};
+	"destroyed", "terminated", "signal", "exit", "unseen", "failed", "timeout", "trial"};
 static const char *const run_words[PP_RUN_COUNT] = {
 	"prelaunch", "running", "paused", "io-error", "panicked", "watchdog", "shutdown"};
 

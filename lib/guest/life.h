@@ -33,8 +33,9 @@ enum pp_end {
 	PP_END_UNSEEN,     /* while nobody watched */
 	PP_END_FAILED,  /* never ran; detail as SIGNAL (negative) or EXIT, 0: not started at all */
 	PP_END_TIMEOUT, /* never ran: QEMU did not answer in time */
+	PP_END_TRIAL,   /* it was on trial, and nobody kept it */
 };
-#define PP_END_COUNT (PP_END_TIMEOUT + 1)
+#define PP_END_COUNT (PP_END_TRIAL + 1)
 
 enum pp_run_state {
 	PP_RUN_PRELAUNCH,
@@ -61,6 +62,7 @@ enum pp_happening_kind {
 	PP_HAPPENED_RESUME,
 	PP_HAPPENED_QEMU_ENDED, /* detail: exit status, or minus a signal, or PP_STATUS_UNSEEN */
 	PP_HAPPENED_DESTROY,    /* someone wants the guest gone */
+	PP_HAPPENED_TRIAL_OVER, /* and nobody kept it */
 	PP_HAPPENED_DEADLINE,
 	PP_HAPPENED_RELEASED, /* detail: 0, or -errno: not all devices are back */
 };

@@ -150,6 +150,8 @@ static const char *show_end(const struct pp_record *record)
 		return "failed";
 	case PP_END_TIMEOUT:
 		return "failed: QEMU did not answer in time";
+	case PP_END_TRIAL:
+		return "it was on trial, and nobody kept it in time";
 	case PP_END_NONE:
 		break;
 	}

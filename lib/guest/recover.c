@@ -68,10 +68,19 @@ static bool judge(struct pp_context *context, const char *guest, void *data)
 	return pp_record_carer(record).pid == 0 && !pp_process_alive(&record->engine);
 }
 
+static bool is_alone(struct pp_context *context, const char *guest, void *data)
+{
+	PP_CLEANUP(pp_record_freep) struct pp_record *record = NULL;
+
+	return pp_guest_name_check(guest, NULL) >= 0 &&
+	       pp_record_load(context, guest, &record, NULL) >= 0 &&
+	       pp_record_carer(record).pid == 0;
+}
+
 int pp_unfinished_list(
 	struct pp_context *context, struct pp_unfinished_list **ret_list, struct pp_error *error)
 {
-	struct pp_guest_judge by = {.gone = judge};
+	struct pp_guest_judge by = {.gone = judge, .alone = is_alone};
 	return pp_journal_unfinished(context, &by, ret_list, error);
 }
 

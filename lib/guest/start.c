@@ -2,6 +2,7 @@
 /* Starting a guest: its devices leave the host, a supervisor takes over, and QEMU runs; or nothing
  * was. */
 #include "base/file.h"
+#include "lib/apply/apply.h"
 #include "lib/apply/reason.h"
 #include "lib/guest/claim.h"
 #include "lib/guest/guest.h"
@@ -10,6 +11,7 @@
 #include "lib/guest/release.h"
 #include "lib/guest/remember.h"
 #include "lib/guest/tend.h"
+#include "lib/guest/trial.h"
 #include "lib/host/libvirt.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -277,6 +279,16 @@ static int await(struct start *start, int status_fd, pid_t pid, struct pp_error 
 	return pp_guest_is_active(guest) ? 0 : explain(guest->record, error);
 }
 
+static int move_devices(struct start *start, struct pp_error *error)
+{
+	struct pp_effects effects;
+	int r = pp_effects_init(&effects, start->context, &start->options->apply, error);
+	if (r < 0)
+		return r;
+	effects.trial_over = pp_guest_trial_over;
+	return pp_apply_on(&effects, start->plan, NULL, error);
+}
+
 static int run(struct start *start, bool *ret_changed, struct pp_error *error)
 {
 	PP_CLOSE int status_fd = -1;
@@ -285,7 +297,7 @@ static int run(struct start *start, bool *ret_changed, struct pp_error *error)
 	int r = write_record(start, error);
 	if (r < 0)
 		return r;
-	r = pp_apply(start->context, start->plan, &start->options->apply, NULL, error);
+	r = move_devices(start, error);
 	if (r < 0) {
 		write_failure(start, error ? error->text : NULL, false);
 		return r;
@@ -321,6 +333,15 @@ static int refuse_twin(const struct start *start, struct pp_error *error)
 	return -EBUSY;
 }
 
+static int refuse_trial(const struct start *start, struct pp_error *error)
+{
+	if (start->options->apply.try_seconds == 0 || start->plan->n_steps > 0)
+		return 0;
+	pp_error_set(error, PP_STATUS_USAGE, -EINVAL,
+		"it has no device of this host: there is nothing that a trial would give back");
+	return -EINVAL;
+}
+
 /* Devices that it did not have when it was defined; before they leave the host, whose driver knows
  * more of them. A start does not fail for it. */
 static void remember(const struct start *start)
@@ -340,6 +361,8 @@ static int start_guest(struct start *start, bool *ret_changed, struct pp_error *
 	r = refuse_twin(start, error);
 	if (r >= 0)
 		r = make_plan(start, error);
+	if (r >= 0)
+		r = refuse_trial(start, error);
 	if (r >= 0)
 		r = make_launch(start, error);
 	if (r >= 0)

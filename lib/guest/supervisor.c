@@ -6,6 +6,7 @@
 #include "lib/guest/log.h"
 #include "lib/guest/record.h"
 #include "lib/guest/release.h"
+#include "lib/guest/trial.h"
 #include "lib/qemu/qmp.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -36,6 +37,7 @@ struct supervisor {
 	bool child;    /* QEMU is ours to reap */
 	struct pp_qmp *qmp;
 	uint64_t ask_id, console_id, continue_id;
+	struct pp_trial_watch trial;
 	struct pp_happening queue[QUEUE_MAX];
 	size_t n_queue;
 	sd_event *event;
@@ -446,6 +448,13 @@ static int on_signal(sd_event_source *source, const struct signalfd_siginfo *inf
 	return 0;
 }
 
+static void on_trial_over(void *data)
+{
+	struct supervisor *s = data;
+	happen(s, PP_HAPPENED_TRIAL_OVER, 0);
+	serve(s);
+}
+
 static int move_fd(int *fd)
 {
 	int moved = fcntl(*fd, F_DUPFD_CLOEXEC, PP_RECORD_OWN_FD);
@@ -545,12 +554,18 @@ static int begin(struct supervisor *s, bool adopt, struct pp_error *error)
 	else
 		happen(s, PP_HAPPENED_BEGIN, 0);
 	serve(s);
+	s->trial = (struct pp_trial_watch){
+		.context = s->context, .guest = s->name, .over = on_trial_over, .data = s};
+	r = pp_trial_watch(&s->trial, s->event);
+	if (r < 0) /* nobody would end it */
+		on_trial_over(s);
 	return 1;
 }
 
 static void supervisor_done(struct supervisor *s)
 {
 	close_monitor(s);
+	pp_trial_watch_end(&s->trial);
 	sd_event_source_disable_unref(s->engine_source);
 	sd_event_source_disable_unref(s->log_source);
 	sd_event_source_disable_unref(s->timer_source);

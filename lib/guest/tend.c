@@ -160,6 +160,12 @@ static void tell(struct pp_context *context, const char *name, const struct pp_r
 	else if (state->life.unreleased)
 		pp_context_note(context, "guest %s: it has ended, and its devices are not back: %s",
 			name, state->devices ? state->devices : "not known why");
+	else if (state->life.end == PP_END_TRIAL)
+		pp_context_note(context,
+			"guest %s: it was on trial, and nobody kept it in time: it was ended, and "
+			"its "
+			"devices are back with the host",
+			name);
 	else
 		pp_context_note(context,
 			"guest %s: it and its supervisor were gone; its devices are back with the "

@@ -189,6 +189,51 @@ static void test_in_the_way(void **state)
 	assert_int_equal(machine_apply(machine, plan_detach(machine, "1", NULL, NULL), &error), 1);
 }
 
+/* What a guest on trial has goes back when the guest has ended, and not before. */
+static void test_of_a_guest(void **state)
+{
+	struct machine *machine = *state;
+	struct pp_error error = {0};
+	int64_t left = 0;
+	size_t count = 0;
+	assert_int_equal(pp_trial_left(machine->context, GUEST, "start", &left, NULL), 0);
+	assert_int_equal(left, -1);
+	struct pp_plan *plan = plan_detach(machine, "3", NULL, GUEST);
+	PP_FREE char *verb = strdup(plan->verb);
+	try_plan(machine, plan, 0);
+	assert_int_equal(pp_trial_left(machine->context, GUEST, verb, &left, NULL), 0);
+	assert_in_range(left, 1, 3600 * 1000);
+	assert_int_equal(pp_trial_left(machine->context, "guest:other", verb, &left, NULL), 0);
+	assert_int_equal(left, -1);
+	assert_int_equal(pp_trial_left(machine->context, GUEST, "other", &left, NULL), 0);
+	assert_int_equal(left, -1);
+	assert_int_equal(
+		machine_apply(machine, plan_detach(machine, "3", "pci-stub", NULL), &error),
+		-EBUSY);
+	assert_string_equal(error.id, "device-in-guest");
+	let_expire(machine);
+	assert_int_equal(pp_trial_left(machine->context, GUEST, verb, &left, NULL), 0);
+	assert_int_equal(left, 0);
+	assert_int_equal(end_trials(machine, 0), false);
+	expect(machine, NVME, "vfio-pci");
+	assert_int_equal(
+		machine_apply(machine, plan_detach(machine, "3", "pci-stub", NULL), &error),
+		-EBUSY);
+	assert_string_equal(error.id, "device-in-guest");
+	assert_int_equal(keep(machine, &count, &error), -ETIME);
+	bool changed = false;
+	assert_int_equal(
+		pp_journal_release(machine->context, GUEST, NULL, 0, NULL, &changed, NULL), 0);
+	expect(machine, NVME, "nvme");
+	assert_int_equal(count_journals(machine), 0);
+
+	try_plan(machine, plan_detach(machine, "3", NULL, GUEST), 0);
+	assert_int_equal(keep(machine, &count, &error), 0);
+	assert_int_equal(count, 1);
+	assert_int_equal(pp_trial_left(machine->context, GUEST, verb, &left, NULL), 0);
+	assert_int_equal(left, -1);
+}
+
 /* Its process is killed at each effect, then that which ends the trial. */
 static void test_killed(void **state)
 {
@@ -402,6 +447,7 @@ int main(void)
 		TEST(test_too_late),
 		TEST(test_reattach),
 		TEST(test_in_the_way),
+		TEST(test_of_a_guest),
 		TEST(test_killed),
 		TEST(test_changes),
 		TEST(test_undo_beside_an_interrupted_one),

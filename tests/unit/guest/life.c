@@ -146,6 +146,33 @@ static void test_start_takes_too_long(void **state)
 	assert_int_equal(life.end, PP_END_TIMEOUT);
 }
 
+static void test_trial_is_over(void **state)
+{
+	struct pp_life life = {0};
+	start_to_running(&life);
+	unsigned did = STEP(&life, PP_HAPPENED_TRIAL_OVER, 0);
+	assert_int_equal(did, PP_DO_QUIT | PP_DO_ARM_STOP | PP_DO_SAVE);
+	/* Its supervisor is killed at that: the next one goes on with it. */
+	life = (struct pp_life){.end = life.end};
+	did = STEP(&life, PP_HAPPENED_BEGIN, 1);
+	assert_int_equal(did, PP_DO_TERMINATE | PP_DO_ARM_STOP | PP_DO_SAVE);
+	assert_int_equal(STEP(&life, PP_HAPPENED_TRIAL_OVER, 0), 0);
+	end_to_ended(&life, 0, 0);
+	assert_int_equal(life.end, PP_END_TRIAL);
+
+	/* Before it ran; and a guest that is on its way out by itself. */
+	life = (struct pp_life){0};
+	STEP(&life, PP_HAPPENED_BEGIN, 0);
+	did = STEP(&life, PP_HAPPENED_TRIAL_OVER, 0);
+	assert_int_equal(did, PP_DO_TERMINATE | PP_DO_ARM_STOP | PP_DO_SAVE);
+	life = (struct pp_life){0};
+	start_to_running(&life);
+	STEP(&life, PP_HAPPENED_SHUTDOWN, PP_END_SHUTDOWN);
+	assert_true(STEP(&life, PP_HAPPENED_TRIAL_OVER, 0) & PP_DO_ARM_STOP);
+	end_to_ended(&life, 0, 0);
+	assert_int_equal(life.end, PP_END_SHUTDOWN);
+}
+
 static void test_start_paused(void **state)
 {
 	struct pp_life life = {.start_paused = true};
@@ -314,6 +341,7 @@ static bool is_possible(const struct known *one, struct pp_happening happening)
 		return asked;
 	case PP_HAPPENED_MONITOR_LOST:
 	case PP_HAPPENED_DESTROY:
+	case PP_HAPPENED_TRIAL_OVER:
 		return true;
 	}
 	return true;
@@ -357,8 +385,8 @@ static void try_all_details(const struct known *from, enum pp_happening_kind kin
 
 static void begin_all(void)
 {
-	static const enum pp_end ends[] = {
-		PP_END_NONE, PP_END_SHUTDOWN, PP_END_DESTROYED, PP_END_FAILED, PP_END_TIMEOUT};
+	static const enum pp_end ends[] = {PP_END_NONE, PP_END_SHUTDOWN, PP_END_DESTROYED,
+		PP_END_FAILED, PP_END_TIMEOUT, PP_END_TRIAL};
 	for (int flags = 0; flags < 8; flags++)
 		for (size_t i = 0; i < sizeof(ends) / sizeof(*ends); i++) {
 			struct known one;
@@ -450,6 +478,7 @@ int main(void)
 		cmocka_unit_test(test_panic_and_restart),
 		cmocka_unit_test(test_start_fails),
 		cmocka_unit_test(test_start_takes_too_long),
+		cmocka_unit_test(test_trial_is_over),
 		cmocka_unit_test(test_start_paused),
 		cmocka_unit_test(test_adopt),
 		cmocka_unit_test(test_adopt_one_whose_start_was_interrupted),
