@@ -191,7 +191,9 @@ const struct cli_verb cli_verb_changes = {
 		   "(`boot-ADDRESS`), and libvirt's hook (`hook`). STATE says what is no longer as "
 		   "the change left it, and what is on trial. A module "
 		   "that was loaded\n"
-		   "stays loaded. What a guest has comes back when the guest ends.\n",
+		   "stays loaded. What a guest has comes back when the guest ends. A number is "
+		   "given once, and not\n"
+		   "again after a boot.\n",
 	.options = options,
 	.n_options = PP_COUNT(options),
 	.run = run,

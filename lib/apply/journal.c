@@ -18,6 +18,7 @@
 #define FOLDER "journal"
 #define NEW_PREFIX ".new-"
 #define LAST "last-change" /* beside the folder */
+#define KEPT_FOLDER "/var/lib/pcipass"
 #define LAST_WAIT_MS 5000
 #define NUMBER_MAX 999999
 
@@ -139,22 +140,47 @@ static int make_new(int folder, const char *name)
 	return -EBUSY;
 }
 
-/* The last number that was given in this boot: what someone wrote down as change 3 stays that one,
- * also when its journal has gone. Locked until the descriptor is closed. */
-static int open_last(int folder, int *ret_fd, unsigned *ret_last)
+/* 0: there is none, it is not ours, or all are used. */
+static int read_last(int fd, unsigned *ret_last)
 {
 	char text[16] = "";
 	uint32_t last = 0;
-	PP_CLOSE int fd =
-		openat(folder, "../" LAST, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
-	int r = fd < 0 ? -errno : pp_lock_wait(fd, LAST_WAIT_MS);
-	if (r < 0)
-		return r;
 	if (pread(fd, text, sizeof(text) - 1, 0) < 0)
 		return -errno;
 	text[strcspn(text, "\n")] = '\0';
 	if (pp_parse_u32(text, 10, &last) < 0 || last >= NUMBER_MAX)
-		last = 0; /* not ours, or all are used: from the start */
+		last = 0;
+	*ret_last = last;
+	return 0;
+}
+
+/* A copy that outlives the boot. Where it cannot be written (a full disk, one that is not mounted
+ * yet) numbers begin again at the next boot with what it says, which harms nothing. */
+static int open_kept(struct pp_context *context, bool make)
+{
+	PP_CLOSE int folder = pp_store_inside(context, KEPT_FOLDER, make, 0700);
+	if (folder < 0)
+		return folder;
+	int fd = openat(folder, LAST,
+		(make ? O_RDWR | O_CREAT : O_RDONLY) | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0600);
+	return fd < 0 ? -errno : fd;
+}
+
+/* The last number that was given: what someone wrote down as change 3 stays that one, also when its
+ * journal has gone. Locked until the descriptor is closed. */
+static int open_last(struct pp_context *context, int folder, int *ret_fd, unsigned *ret_last)
+{
+	unsigned last = 0;
+	PP_CLOSE int fd =
+		openat(folder, "../" LAST, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+	int r = fd < 0 ? -errno : pp_lock_wait(fd, LAST_WAIT_MS);
+	if (r >= 0)
+		r = read_last(fd, &last);
+	if (r < 0)
+		return r;
+	PP_CLOSE int kept = last == 0 ? open_kept(context, false) : -1;
+	if (kept >= 0)
+		read_last(kept, &last);
 	*ret_fd = PP_TAKE_FD(fd);
 	*ret_last = last;
 	return 0;
@@ -172,11 +198,20 @@ static int write_last(struct pp_effects *effects, int fd, unsigned number)
 	return n == length ? 0 : n < 0 ? -errno : -ENOSPC;
 }
 
+static void keep_last(struct pp_context *context, unsigned number)
+{
+	char text[16];
+	int length = snprintf(text, sizeof(text), "%06u\n", number);
+	PP_CLOSE int fd = open_kept(context, true);
+	if (fd >= 0 && pwrite(fd, text, (size_t)length, 0) != length)
+		errno = 0;
+}
+
 static int give_name(struct pp_effects *effects, int folder, const char *from, char name[16])
 {
 	PP_CLOSE int fd = -1;
 	unsigned last = 0, number = 0;
-	int r = open_last(folder, &fd, &last);
+	int r = open_last(effects->context, folder, &fd, &last);
 	if (r >= 0)
 		r = pp_journal_last(effects->context, &number);
 	if (r >= 0 && last > number)
@@ -186,8 +221,10 @@ static int give_name(struct pp_effects *effects, int folder, const char *from, c
 		r = write_last(effects, fd, number);
 		if (r >= 0)
 			r = pp_effects_point(effects);
-		if (r >= 0 && renameat2(folder, from, folder, name, RENAME_NOREPLACE) == 0)
+		if (r >= 0 && renameat2(folder, from, folder, name, RENAME_NOREPLACE) == 0) {
+			keep_last(effects->context, number);
 			return 0;
+		}
 		if (r >= 0 && errno != EEXIST)
 			r = -errno;
 	}

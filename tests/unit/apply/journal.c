@@ -378,6 +378,7 @@ static void test_numbers(void **state)
 {
 	struct machine *machine = *state;
 	static const char *const odd[] = {"", "x", "-3\n", "999999\n", "99999999999\n"};
+	char path[256];
 	moved(machine, plan_detach(machine, "1", NULL, NULL));
 	assert_true(is_there(machine, "000001"));
 	moved(machine, plan_reattach(machine, "1"));
@@ -388,11 +389,26 @@ static void test_numbers(void **state)
 	assert_true(is_there(machine, "000004"));
 	moved(machine, plan_reattach(machine, "1"));
 	moved(machine, plan_reattach(machine, "3"));
+	/* Nor is it after a boot; and it is none of what a disk has that cannot be written. */
+	snprintf(path, sizeof(path), "%s/run/pcipass/last-change", machine->root);
+	assert_int_equal(unlink(path), 0);
+	moved(machine, plan_detach(machine, "1", NULL, NULL));
+	assert_true(is_there(machine, "000007"));
+	snprintf(path, sizeof(path), "%s/var/lib/pcipass/last-change", machine->root);
+	assert_int_equal(unlink(path), 0);
+	assert_int_equal(mkdir(path, 0700), 0);
+	moved(machine, plan_reattach(machine, "1"));
+	moved(machine, plan_detach(machine, "1", NULL, NULL));
+	assert_true(is_there(machine, "000009"));
+	moved(machine, plan_reattach(machine, "1"));
+	assert_int_equal(rmdir(path), 0);
 	/* Where the file makes no sense, those that are there are counted. */
 	for (size_t i = 0; i < sizeof(odd) / sizeof(odd[0]); i++) {
+		put(machine, "/var/lib/pcipass/last-change", odd[i]);
 		put(machine, "/run/pcipass/last-change", odd[i]);
 		moved(machine, plan_detach(machine, "1", NULL, NULL));
 		assert_true(is_there(machine, "000001"));
+		put(machine, "/var/lib/pcipass/last-change", odd[i]);
 		put(machine, "/run/pcipass/last-change", odd[i]);
 		moved(machine, plan_detach(machine, "3", NULL, NULL));
 		assert_true(is_there(machine, "000002"));

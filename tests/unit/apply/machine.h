@@ -150,6 +150,8 @@ static inline void machine_reset(struct machine *machine)
 {
 	char path[512];
 	machine_remove(machine, "/run");
+	snprintf(path, sizeof(path), "%s/var/lib/pcipass/last-change", machine->root);
+	unlink(path);
 	for (size_t i = 0; i < N_FIXTURES; i++) {
 		struct pp_driver_state now = {0};
 		pp_driver_read(machine->context, fixtures[i].address, &now);
