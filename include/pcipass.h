@@ -38,6 +38,11 @@ typedef void pp_progress(enum pp_event_kind kind, const char *text, void *data);
  * adopted, devices of a guest that is gone are given back. NULL (the start): nobody. */
 void pp_context_notices(struct pp_context *context, pp_progress *progress, void *data);
 
+/* A folder for a program's own state: NAME below run/pcipass, which a boot empties, or (LASTING)
+ * below var/lib/pcipass; made where it is missing. The caller closes *ret_fd. */
+int pp_state_open(struct pp_context *context, bool lasting, const char *name, int *ret_fd,
+	struct pp_error *error);
+
 /* ---- host facts (lib/host) --------------------------------------------------------------------
  */
 
@@ -503,6 +508,7 @@ int pp_check_devices(const struct pp_host *host, const struct pp_device *const *
 	struct pp_error *error);
 /* Whether the driver that it has now keeps its IOMMU group from a guest (no bridge does). */
 bool pp_device_holds_group(const struct pp_device *device);
+bool pp_driver_is_vfio(const char *driver); /* vfio-pci or a variant of it; NULL is none */
 void pp_findings_free(struct pp_findings *findings);
 /* The worst severity; and the first finding of severity FAIL as an error (0 when there is none). */
 enum pp_severity pp_findings_worst(const struct pp_findings *findings);

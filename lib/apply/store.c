@@ -91,6 +91,25 @@ int pp_store_inside(struct pp_context *context, const char *folder, bool make, m
 	return root < 0 ? -errno : open_parts(root, path, make, mode);
 }
 
+int pp_state_open(struct pp_context *context, bool lasting, const char *name, int *ret_fd,
+	struct pp_error *error)
+{
+	char path[PP_PATH_MAX];
+	if (!lasting)
+		return pp_store_open(context, name, true, ret_fd, error);
+	if (context->read_only)
+		return pp_error_set(error, PP_STATUS_FAILED, -EROFS,
+			"a machine as text keeps no state");
+	int r = pp_path(path, sizeof(path), "/var/lib/pcipass/%s", name);
+	if (r >= 0)
+		r = pp_store_inside(context, path, true, 0700);
+	if (r < 0)
+		return pp_error_errno(
+			error, r, "opening %s/var/lib/pcipass/%s", context->root, name);
+	*ret_fd = r;
+	return 0;
+}
+
 /* ---- locks --------------------------------------------------------------------------------------
  */
 

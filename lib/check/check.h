@@ -63,7 +63,6 @@ const char *pp_check_join(struct pp_check_run *run, const char *list, const char
 	PP_PRINTF(3, 4);
 
 /* What several checks ask (facts.c). */
-bool pp_driver_is_vfio(const char *driver);
 bool pp_check_to_vfio(const struct pp_check_run *run); /* the devices are to go to a VFIO driver */
 bool pp_check_goes(const struct pp_check_run *run, const struct pp_device *device);
 bool pp_check_asked(const struct pp_check_run *run, const struct pp_device *device);

@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* pcipass-device-plugin: advertises the pools of a file to the kubelet of this host. */
+#include "base/options.h"
+#include "base/parse.h"
+#include "device-plugin/check.h"
+#include "pool/host.h"
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+#define POOLS "/etc/pcipass/pools.json"
+
+static struct {
+	const char *root, *pool, *check;
+	bool help, version;
+} globals;
+static const struct pp_option options[] = {
+	{"pool", 0, "FILE", "the pools; without it " POOLS, NULL, &globals.pool},
+	{"check", 0, "FILE", "say what these pools would be on this host, and end", NULL,
+		&globals.check},
+	{"root", 0, "DIR", "another machine's files, for tests", NULL, &globals.root},
+	{"help", 'h', NULL, "how to use it", &globals.help},
+	{"version", 'V', NULL, "the version", &globals.version},
+};
+
+static int fail(const struct pp_error *error)
+{
+	fprintf(stderr, "error: %s\n", error->text);
+	if (error->remedy[0])
+		fprintf(stderr, "  %s\n", error->remedy);
+	return error->status ? (int)error->status : PP_STATUS_FAILED;
+}
+
+static int help(void)
+{
+	printf("pcipass-device-plugin: devices of this host for the guests of a cluster\n\n");
+	for (size_t i = 0; i < PP_COUNT(options); i++)
+		printf("  --%s %s\n        %s\n", options[i].name,
+			options[i].argument ? options[i].argument : "", options[i].help);
+	printf("\ndocs/device-plugin.md has a whole example.\n");
+	return PP_STATUS_OK;
+}
+
+static int run(struct pp_error *error)
+{
+	struct pp_context *context PP_CLEANUP(pp_context_closep) = NULL;
+	PP_CLEANUP(pp_pools_freep) struct pp_pools *pools = NULL;
+	const char *file = globals.check ? globals.check : globals.pool ? globals.pool : POOLS;
+	int r = pp_pools_load(file, &pools, error);
+	if (r == 0)
+		r = pp_context_open(globals.root, &context, error);
+	if (r < 0)
+		return r;
+	return plugin_check(context, pools, error);
+}
+
+int main(int argc, char **argv)
+{
+	struct pp_error error = {0};
+	size_t n_words = 0;
+	PP_FREE const char **words = calloc((size_t)argc + 1, sizeof(*words));
+	signal(SIGPIPE, SIG_IGN);
+	if (!words || pp_options_parse(options, PP_COUNT(options), argc - 1, argv + 1, words,
+			      &n_words, &error) < 0)
+		return fail(&error);
+	if (n_words > 0) {
+		fprintf(stderr, "error: '%s' is no option\n", words[0]);
+		return PP_STATUS_USAGE;
+	}
+	if (globals.help)
+		return help();
+	if (globals.version) {
+		printf("pcipass-device-plugin %s\n", PCIPASS_VERSION);
+		return PP_STATUS_OK;
+	}
+	int r = run(&error);
+	if (r < 0)
+		return fail(&error);
+	return fflush(stdout) < 0 || ferror(stdout) ? PP_STATUS_FAILED : r;
+}
