@@ -15,7 +15,7 @@ static bool is_lsi(struct pp_assigning *assigning, unsigned controller)
 static const char *disk_alias(struct pp_assigning *assigning, const struct pp_domain_device *device)
 {
 	static const char *const names[] = {
-		"virtio-disk", "sata", "ide", "scsi", "usb-disk", "fdc"};
+		"virtio-disk", "sata", "ide", "scsi", "usb-disk", "fdc", "nvme"};
 	struct pp_arena *arena = assigning->domain->arena;
 	const struct pp_disk *disk = &device->disk;
 	const struct pp_place *place = &device->place;
@@ -33,7 +33,7 @@ static const char *controller_alias(struct pp_arena *arena, const struct pp_doma
 	const struct pp_controller *controller)
 {
 	static const char *const names[] = {
-		"pci.", "usb", "sata", "ide", "scsi", "virtio-serial", "fdc", "ccid"};
+		"pci.", "usb", "sata", "ide", "scsi", "virtio-serial", "fdc", "ccid", "nvme"};
 
 	switch (controller->type) {
 	case PP_CONTROLLER_PCI:

@@ -18,6 +18,7 @@ static unsigned controller_needs(const struct pp_controller *controller, unsigne
 	case PP_CONTROLLER_SCSI:
 		return pp_text_is(controller->model, "virtio-scsi") ? express : CONVENTIONAL;
 	case PP_CONTROLLER_VIRTIO_SERIAL:
+	case PP_CONTROLLER_NVME:
 		return express;
 	case PP_CONTROLLER_SATA:
 	case PP_CONTROLLER_IDE:
@@ -41,7 +42,7 @@ static unsigned hostdev_needs(const struct pp_assigning *assigning,
 {
 	const struct pp_hostdev_fact *fact = fact_of(assigning, &device->hostdev.source);
 
-	if (device->place.type == PP_PLACE_UNASSIGNED)
+	if (device->place.type == PP_PLACE_UNASSIGNED || device->hostdev.type != PP_HOSTDEV_PCI)
 		return 0;
 	if (device->place.type == PP_PLACE_PCI || !fact || fact->express)
 		return express;

@@ -12,6 +12,7 @@
 
 #include "base/arena.h"
 #include "base/error.h"
+#include "lib/domain/set.h"
 #include <pcipass.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -81,7 +82,15 @@ enum pp_domain_device_kind {
 
 enum pp_disk_type { PP_DISK_FILE, PP_DISK_BLOCK };
 enum pp_disk_device { PP_DISK_DISK, PP_DISK_CDROM, PP_DISK_FLOPPY };
-enum pp_disk_bus { PP_BUS_VIRTIO, PP_BUS_SATA, PP_BUS_IDE, PP_BUS_SCSI, PP_BUS_USB, PP_BUS_FDC };
+enum pp_disk_bus {
+	PP_BUS_VIRTIO,
+	PP_BUS_SATA,
+	PP_BUS_IDE,
+	PP_BUS_SCSI,
+	PP_BUS_USB,
+	PP_BUS_FDC,
+	PP_BUS_NVME,
+};
 struct pp_disk {
 	enum pp_disk_type type;
 	enum pp_disk_device device;
@@ -94,9 +103,9 @@ struct pp_disk {
 		*rerror_policy; /* or NULL */
 	const char *serial, *wwn, *vendor, *product;
 	bool readonly, shareable;
-	bool no_backing; /* <backingStore/>: whatever the image says, it has no backing file */
-	unsigned queues; /* 0 not said */
-	const char *iothread;
+	bool no_backing;   /* <backingStore/>: whatever the image says, it has no backing file */
+	unsigned queues;   /* 0 not said */
+	unsigned iothread; /* 1 and up; 0 none */
 	unsigned logical_block, physical_block;
 	unsigned rotation_rate;
 	enum pp_tristate removable;
@@ -111,6 +120,7 @@ enum pp_controller_type {
 	PP_CONTROLLER_VIRTIO_SERIAL,
 	PP_CONTROLLER_FDC,
 	PP_CONTROLLER_CCID,
+	PP_CONTROLLER_NVME,
 };
 struct pp_controller {
 	enum pp_controller_type type;
@@ -124,7 +134,8 @@ struct pp_controller {
 	bool has_hole64;
 	uint64_t mem_reserve;  /* bytes */
 	int master_start_port; /* USB companion; -1 none */
-	const char *iothread;
+	unsigned iothread;     /* SCSI: 1 and up; 0 none */
+	const char *serial;    /* NVMe; NULL: its alias */
 };
 
 struct pp_interface {
@@ -148,7 +159,8 @@ struct pp_hostdev {
 	bool managed;
 	const char *driver_name;  /* "vfio" */
 	const char *driver_model; /* host driver to bind ("mlx5_vfio_pci"), NULL: pcipass chooses */
-	unsigned usb_vendor, usb_product, usb_bus, usb_device; /* USB */
+	unsigned usb_vendor, usb_product; /* USB; both or neither */
+	unsigned usb_bus, usb_device;     /* USB; 0 not said */
 };
 
 /* serial, parallel, console, channel, redirdev */
@@ -194,9 +206,12 @@ struct pp_graphics {
 	enum pp_tristate copy_paste, file_transfer;        /* SPICE */
 };
 struct pp_input {
-	const char *type; /* "tablet", "mouse", "keyboard", "evdev" */
-	const char *bus;  /* "usb", "ps2", "virtio" */
-	const char *source;
+	const char *type;   /* "tablet", "mouse", "keyboard", "evdev" */
+	const char *bus;    /* "usb", "ps2", "virtio"; "none" of evdev */
+	const char *source; /* evdev, passthrough: "/dev/input/event3" */
+	bool grab_all;
+	enum pp_tristate repeat;
+	const char *grab_toggle; /* "ctrl-ctrl" ...; NULL */
 };
 struct pp_memballoon {
 	const char *model; /* "virtio", "none" */
@@ -223,8 +238,7 @@ struct pp_audio {
 	const char *type; /* "none", "spice" ... */
 };
 struct pp_tpm {
-	const char *model; /* "tpm-tis", "tpm-crb" */
-	const char *version;
+	const char *model; /* "tpm-tis", "tpm-crb"; swtpm, version 2.0 */
 };
 
 struct pp_domain_device {
@@ -355,6 +369,41 @@ struct pp_domain_clock {
  */
 enum pp_lifecycle { PP_LIFECYCLE_DESTROY, PP_LIFECYCLE_RESTART, PP_LIFECYCLE_PRESERVE };
 
+/* ---- NUMA nodes, of the guest (cells) and of the host; where threads may run
+ * ------------------------------------------------------------------------------------------------
+ */
+
+enum pp_numa_mode {
+	PP_NUMA_UNSET,
+	PP_NUMA_STRICT,
+	PP_NUMA_PREFERRED,
+	PP_NUMA_INTERLEAVE,
+};
+/* From which of the host's nodes memory comes. */
+struct pp_numa_memory {
+	enum pp_numa_mode mode;
+	struct pp_set nodes;
+	int line;
+};
+struct pp_numa_cell {
+	struct pp_set cpus; /* of the guest; empty: memory alone */
+	uint64_t memory;    /* bytes */
+	enum pp_tristate shared;
+	const uint8_t *distances; /* to each cell, 0 not said; NULL: none is said */
+	struct pp_numa_memory from;
+	bool hugepages;
+	uint64_t hugepage_size; /* bytes; 0: the host's default */
+	int line;
+};
+
+enum pp_pin_kind { PP_PIN_VCPU, PP_PIN_EMULATOR, PP_PIN_IOTHREAD };
+struct pp_pin {
+	enum pp_pin_kind kind;
+	unsigned number; /* vCPU from 0, iothread from 1 */
+	struct pp_set cpus;
+	int line;
+};
+
 struct pp_domain {
 	struct pp_arena *arena;
 	enum pp_domain_type type;
@@ -373,6 +422,13 @@ struct pp_domain {
 	unsigned memory_threads;   /* that allocate it; 0: as many as it has CPUs */
 	uint64_t hard_limit;       /* <memtune>, bytes; 0 not said */
 	unsigned vcpus, max_vcpus; /* at the start, and how many there can be */
+	unsigned iothreads;
+	struct pp_set cpus; /* of the host, for threads without a pin of their own; empty: all */
+	const struct pp_pin *pins;
+	size_t n_pins;
+	struct pp_numa_memory memory_from; /* without cells */
+	const struct pp_numa_cell *cells;
+	size_t n_cells;
 	int vcpu_line;
 	struct pp_domain_os os;
 	struct pp_domain_features features;

@@ -13,6 +13,8 @@ static enum pp_controller_type controller_type(enum pp_disk_bus bus)
 		return PP_CONTROLLER_IDE;
 	case PP_BUS_FDC:
 		return PP_CONTROLLER_FDC;
+	case PP_BUS_NVME:
+		return PP_CONTROLLER_NVME;
 	default:
 		return PP_CONTROLLER_SCSI;
 	}
@@ -33,6 +35,10 @@ static void default_place(const struct pp_disk *disk, struct pp_place *place)
 	case PP_BUS_SATA:
 		place->controller = index / 6;
 		place->unit = index % 6;
+		break;
+	case PP_BUS_NVME:
+		place->controller = index / 256;
+		place->unit = index % 256;
 		break;
 	case PP_BUS_FDC:
 		place->controller = index / 2;
@@ -55,6 +61,7 @@ static int check_drive(struct pp_assigning *assigning, const struct pp_domain_de
 		[PP_BUS_IDE] = {"ide", 1, 2, 1, 2},
 		[PP_BUS_SCSI] = {"scsi", 255, 1, 256, 16384},
 		[PP_BUS_FDC] = {"fdc", 1, 1, 1, 2},
+		[PP_BUS_NVME] = {"nvme", 255, 1, 1, 256},
 	};
 	const struct pp_place *place = &device->place;
 	int line = place->line ? place->line : device->line;
@@ -130,8 +137,8 @@ static const char *scsi_model(const struct pp_assigning *assigning, int index)
 
 int pp_assigning_drives(struct pp_assigning *assigning)
 {
-	static const enum pp_controller_type types[] = {
-		PP_CONTROLLER_SCSI, PP_CONTROLLER_FDC, PP_CONTROLLER_IDE, PP_CONTROLLER_SATA};
+	static const enum pp_controller_type types[] = {PP_CONTROLLER_SCSI, PP_CONTROLLER_FDC,
+		PP_CONTROLLER_IDE, PP_CONTROLLER_SATA, PP_CONTROLLER_NVME};
 	int r = 0;
 
 	for (size_t i = 0; r == 0 && i < assigning->n_devices; i++) {

@@ -22,6 +22,33 @@ static bool same_usb_set(const struct pp_domain_device *a, const struct pp_domai
 	       !pp_text_is(a->controller.model, b->controller.model);
 }
 
+/* Behind another of ICH9's and without an index, one belongs to the same set, if that has none of
+ * its model yet; -1: it does not. */
+static int set_index(struct pp_assigning *assigning, size_t index)
+{
+	const struct pp_domain_device *device = &assigning->devices[index], *before = NULL;
+
+	if (device->controller.type != PP_CONTROLLER_USB || !device->controller.model ||
+		!pp_usb_is_ich9(device->controller.model))
+		return -1;
+	for (size_t i = 0; i < index; i++)
+		if (assigning->devices[i].kind == PP_DEV_CONTROLLER &&
+			assigning->devices[i].controller.type == PP_CONTROLLER_USB)
+			before = &assigning->devices[i];
+	if (!before || !pp_usb_is_ich9(before->controller.model))
+		return -1;
+	for (size_t i = 0; i < assigning->n_devices; i++) {
+		const struct pp_domain_device *other = &assigning->devices[i];
+
+		if (other->kind == PP_DEV_CONTROLLER &&
+			other->controller.type == PP_CONTROLLER_USB &&
+			other->controller.index == before->controller.index &&
+			!same_usb_set(device, other))
+			return -1;
+	}
+	return before->controller.index;
+}
+
 static int check_indexes(struct pp_assigning *assigning)
 {
 	for (size_t i = 0; i < assigning->n_devices; i++) {
@@ -29,6 +56,8 @@ static int check_indexes(struct pp_assigning *assigning)
 
 		if (device->kind != PP_DEV_CONTROLLER)
 			continue;
+		if (device->controller.index < 0)
+			device->controller.index = set_index(assigning, i);
 		if (device->controller.index < 0)
 			device->controller.index = unused_index(assigning, device->controller.type);
 		for (size_t j = 0; j < i; j++) {

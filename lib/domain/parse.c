@@ -59,49 +59,11 @@ static void parse_uuid(struct pp_parsing *parsing, const struct pp_element *elem
 	parsing->domain->uuid = uuid;
 }
 
-static void parse_backing(struct pp_parsing *parsing, const struct pp_element *backing)
-{
-	struct pp_domain *domain = parsing->domain;
-	const struct pp_element *huge = pp_element_child(backing, "hugepages");
-	const struct pp_element *page = pp_element_child(huge, "page");
-	const struct pp_element *allocation = pp_element_child(backing, "allocation");
-
-	domain->memory_locked = pp_element_child(backing, "locked");
-	domain->memory_nosharepages = pp_element_child(backing, "nosharepages");
-	domain->hugepages = huge;
-	domain->hugepage_size = page ? pp_parsing_bytes(parsing, page, "size", "KiB") : 0;
-	domain->memory_memfd =
-		pp_text_is(pp_element_child_attribute(backing, "source", "type"), "memfd");
-	domain->memory_shared =
-		pp_text_is(pp_element_child_attribute(backing, "access", "mode"), "shared");
-	domain->memory_preallocated = pp_parsing_is(allocation, "mode", "immediate");
-	domain->memory_threads =
-		(unsigned)pp_parsing_number(parsing, allocation, "threads", 256, 0);
-	if (huge && pp_text_is(pp_element_child_attribute(backing, "source", "type"), "anonymous"))
-		pp_parsing_fail(parsing, huge->line,
-			"<hugepages> need <source type='memfd'/>, or none that is said");
-	if (domain->memory_shared && !domain->memory_memfd && !huge)
-		pp_parsing_fail(parsing, backing->line,
-			"<access mode='shared'/> needs <source type='memfd'/> or <hugepages/>");
-	if (pp_parsing_is(allocation, "mode", "ondemand") && huge)
-		pp_parsing_fail(parsing, allocation->line,
-			"huge pages are allocated at once: a guest that finds none left would be "
-			"killed");
-	if (page && (domain->hugepage_size < 4096 ||
-			    (domain->hugepage_size & (domain->hugepage_size - 1))))
-		pp_parsing_fail(
-			parsing, page->line, "<page size> is a power of two, of 4 KiB or more");
-	else if (page && domain->memory % domain->hugepage_size)
-		pp_parsing_fail(parsing, page->line,
-			"<memory> is no multiple of the size of these huge pages");
-}
-
 static void parse_memory(struct pp_parsing *parsing, const struct pp_element *root)
 {
 	struct pp_domain *domain = parsing->domain;
 	const struct pp_element *memory = pp_element_child(root, "memory");
 	const struct pp_element *current = pp_element_child(root, "currentMemory");
-	const struct pp_element *backing = pp_element_child(root, "memoryBacking");
 	const struct pp_element *limit =
 		pp_element_child(pp_element_child(root, "memtune"), "hard_limit");
 	const uint64_t mib = 1 << 20;
@@ -113,8 +75,6 @@ static void parse_memory(struct pp_parsing *parsing, const struct pp_element *ro
 	if (domain->current_memory == 0 || domain->current_memory > domain->memory)
 		domain->current_memory = domain->memory;
 	domain->dump_core = pp_parsing_switch(memory, "dumpCore");
-	if (backing)
-		parse_backing(parsing, backing);
 	domain->hard_limit = pp_parsing_bytes(parsing, limit, NULL, "KiB");
 	if (!parsing->failed && domain->memory == 0)
 		pp_parsing_fail(parsing, memory->line, "the guest's <memory> is 0");
@@ -147,6 +107,17 @@ static void parse_vcpu(struct pp_parsing *parsing, const struct pp_element *elem
 		pp_parsing_fail(parsing, element->line,
 			"<vcpu> has current='%u', but at most %u CPUs", domain->vcpus,
 			domain->max_vcpus);
+}
+
+static void parse_iothreads(struct pp_parsing *parsing, const struct pp_element *element)
+{
+	const char *text = pp_parsing_text(parsing, element);
+	uint64_t count = 0;
+
+	if (text && pp_parse_u64(text, 10, 1024, &count) < 0)
+		pp_parsing_fail(parsing, element->line,
+			"'%.40s' of <iothreads> is not a number of threads (0 to 1024)", text);
+	parsing->domain->iothreads = (unsigned)count;
 }
 
 static enum pp_lifecycle parse_lifecycle(struct pp_parsing *parsing, const struct pp_element *root,
@@ -196,6 +167,10 @@ static void parse_domain(struct pp_parsing *parsing, const struct pp_element *ro
 	domain->description = pp_parsing_text(parsing, pp_element_child(root, "description"));
 	parse_memory(parsing, root);
 	parse_vcpu(parsing, pp_element_child(root, "vcpu"));
+	parse_iothreads(parsing, pp_element_child(root, "iothreads"));
+	pp_parsing_numa(parsing, root);
+	pp_parsing_backing(parsing, pp_element_child(root, "memoryBacking"));
+	pp_parsing_pins(parsing, root);
 	pp_parsing_os(parsing, pp_element_child(root, "os"));
 	pp_parsing_features(parsing, pp_element_child(root, "features"));
 	pp_parsing_cpu(parsing, pp_element_child(root, "cpu"));

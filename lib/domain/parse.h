@@ -56,6 +56,13 @@ void pp_parsing_firmware(
 void pp_parsing_features(struct pp_parsing *parsing, const struct pp_element *features);
 void pp_parsing_cpu(struct pp_parsing *parsing, const struct pp_element *cpu);
 void pp_parsing_clock(struct pp_parsing *parsing, const struct pp_element *clock);
+/* parse_numa.c: cells and the host's nodes, what memory is made of, where threads run */
+void pp_parsing_numa(struct pp_parsing *parsing, const struct pp_element *root);
+void pp_parsing_backing(struct pp_parsing *parsing, const struct pp_element *backing);
+void pp_parsing_pins(struct pp_parsing *parsing, const struct pp_element *root);
+/* A set of CPUs or nodes in an attribute. */
+void pp_parsing_set(struct pp_parsing *parsing, const struct pp_element *element, const char *name,
+	struct pp_set *ret_set);
 /* validate.c: what holds between the parts */
 int pp_domain_validate(const struct pp_domain *domain, const char *file, struct pp_error *error);
 

@@ -172,10 +172,25 @@ static bool target_index(const char *target, const char *prefix, unsigned *ret_i
 	return true;
 }
 
+/* "nvme0n1" is 0, "nvme0n2" 1, "nvme1n1" 256. */
+static bool namespace_index(const char *target, unsigned *ret_index)
+{
+	uint64_t controller, number;
+	const char *end;
+
+	if (!pp_text_starts(target, "nvme") ||
+		pp_parse_prefix(target + strlen("nvme"), 10, 255, &controller, &end) < 0 ||
+		*end != 'n' || pp_parse_u64(end + 1, 10, 256, &number) < 0 || number == 0)
+		return false;
+	*ret_index = (unsigned)(controller * 256 + number - 1);
+	return true;
+}
+
 static void parse_target(
 	struct pp_parsing *parsing, const struct pp_element *target, struct pp_disk *disk)
 {
-	static const char *const buses[] = {"virtio", "sata", "ide", "scsi", "usb", "fdc", NULL};
+	static const char *const buses[] = {
+		"virtio", "sata", "ide", "scsi", "usb", "fdc", "nvme", NULL};
 	static const struct {
 		const char *prefix;
 		enum pp_disk_bus bus;
@@ -188,10 +203,14 @@ static void parse_target(
 		found = target_index(disk->target, prefixes[i].prefix, &disk->target_index);
 		disk->bus = prefixes[i].bus;
 	}
+	if (!found && namespace_index(disk->target, &disk->target_index)) {
+		found = true;
+		disk->bus = PP_BUS_NVME;
+	}
 	if (!found) {
 		pp_parsing_fail(parsing, target->line,
-			"target dev='%.40s' is not a disk's name in the guest (vda, sda, hda, fda "
-			"...)",
+			"target dev='%.40s' is not a disk's name in the guest (vda, sda, hda, fda, "
+			"nvme0n1 ...)",
 			disk->target ? disk->target : "");
 		return;
 	}
@@ -203,9 +222,14 @@ static void parse_target(
 	if ((disk->bus == PP_BUS_FDC) != (disk->device == PP_DISK_FLOPPY))
 		pp_parsing_fail(parsing, target->line,
 			"a floppy belongs on bus='fdc', and nothing else does");
-	if (disk->device == PP_DISK_CDROM && disk->bus == PP_BUS_VIRTIO)
+	if (disk->device == PP_DISK_CDROM &&
+		(disk->bus == PP_BUS_VIRTIO || disk->bus == PP_BUS_NVME))
 		pp_parsing_fail(parsing, target->line,
-			"a CD-ROM cannot be on bus='virtio'; use sata, scsi, ide or usb");
+			"a CD-ROM cannot be on bus='%s'; use sata, scsi, ide or usb",
+			buses[disk->bus]);
+	if (found && (disk->bus == PP_BUS_NVME) != pp_text_starts(disk->target, "nvme"))
+		pp_parsing_fail(parsing, target->line,
+			"a disk on bus='nvme' has a name like nvme0n1, and no other has");
 }
 
 static void parse_disk_driver(
@@ -223,8 +247,10 @@ static void parse_disk_driver(
 	disk->error_policy = pp_parsing_attribute(parsing, driver, "error_policy");
 	disk->rerror_policy = pp_parsing_attribute(parsing, driver, "rerror_policy");
 	disk->queues = pp_parsing_number(parsing, driver, "queues", 1024, 0);
-	if (disk->queues && disk->bus != PP_BUS_VIRTIO)
-		pp_parsing_fail(parsing, driver->line, "queues are for disks with bus='virtio'");
+	disk->iothread = pp_parsing_number(parsing, driver, "iothread", 4096, 0);
+	if ((disk->queues || disk->iothread) && disk->bus != PP_BUS_VIRTIO)
+		pp_parsing_fail(parsing, driver->line, "%s for disks with bus='virtio'",
+			disk->queues ? "queues are" : "an iothread is");
 	if (pp_text_is(disk->io, "native") && !pp_text_is(disk->cache, "none") &&
 		!pp_text_is(disk->cache, "directsync"))
 		pp_parsing_fail(
@@ -287,7 +313,7 @@ static void parse_controller(struct pp_parsing *parsing, const struct pp_element
 	struct pp_domain_device *device)
 {
 	static const char *const types[] = {
-		"pci", "usb", "sata", "ide", "scsi", "virtio-serial", "fdc", "ccid", NULL};
+		"pci", "usb", "sata", "ide", "scsi", "virtio-serial", "fdc", "ccid", "nvme", NULL};
 	struct pp_controller *controller = &device->controller;
 	const struct pp_element *target = pp_element_child(element, "target");
 	const struct pp_element *hole = pp_element_child(element, "pcihole64");
@@ -304,6 +330,8 @@ static void parse_controller(struct pp_parsing *parsing, const struct pp_element
 	controller->queues = pp_parsing_int(parsing, driver, "queues", 1024);
 	controller->max_sectors = pp_parsing_int(parsing, driver, "max_sectors", INT32_MAX);
 	controller->cmd_per_lun = pp_parsing_int(parsing, driver, "cmd_per_lun", INT32_MAX);
+	controller->iothread = pp_parsing_number(parsing, driver, "iothread", 4096, 0);
+	controller->serial = pp_parsing_text(parsing, pp_element_child(element, "serial"));
 	controller->chassis_nr = pp_parsing_int(parsing, target, "chassisNr", 255);
 	controller->chassis = pp_parsing_int(parsing, target, "chassis", 255);
 	controller->port = pp_parsing_int(parsing, target, "port", 255);
@@ -313,6 +341,10 @@ static void parse_controller(struct pp_parsing *parsing, const struct pp_element
 	controller->master_start_port = pp_parsing_int(parsing, master, "startport", 15);
 	controller->has_hole64 = hole;
 	controller->hole64 = pp_parsing_bytes(parsing, hole, NULL, "KiB");
+	if (!is_short_word(controller->serial, 20))
+		pp_parsing_fail(parsing, element->line,
+			"the <serial> of an NVMe has 1 to 20 characters, no comma, quote or "
+			"backslash");
 	if (controller->type == PP_CONTROLLER_PCI && !controller->model)
 		pp_parsing_fail(parsing, element->line, "<controller type='pci'> needs a model");
 	if (controller->type == PP_CONTROLLER_USB && controller->ports >= 0 &&
@@ -421,35 +453,13 @@ static void parse_interface(struct pp_parsing *parsing, const struct pp_element 
 		parse_tap(parsing, element, interface);
 }
 
-static void parse_hostdev(struct pp_parsing *parsing, const struct pp_element *element,
-	struct pp_domain_device *device)
-{
-	struct pp_hostdev *hostdev = &device->hostdev;
-	const struct pp_element *source = pp_element_child(element, "source");
-	const struct pp_element *driver = pp_element_child(element, "driver");
-	const struct pp_element *address = pp_element_child(source, "address");
-
-	hostdev->type = PP_HOSTDEV_PCI;
-	hostdev->managed = pp_parsing_is(element, "managed", "yes");
-	hostdev->driver_name = pp_parsing_attribute(parsing, driver, "name");
-	hostdev->driver_model = pp_parsing_attribute(parsing, driver, "model");
-	hostdev->source_line = address->line;
-	pp_parsing_pci(parsing, address, &hostdev->source);
-	if (hostdev->driver_model &&
-		(!*hostdev->driver_model || strlen(hostdev->driver_model) > 60 ||
-			strpbrk(hostdev->driver_model, "/ \n")))
-		pp_parsing_fail(parsing, driver->line,
-			"model='%.60s' of <driver> is not the name of a driver",
-			hostdev->driver_model);
-}
-
 typedef void parse_function(struct pp_parsing *parsing, const struct pp_element *element,
 	struct pp_domain_device *device);
 static parse_function *const parsers[PP_DEV_KINDS] = {
 	[PP_DEV_DISK] = parse_disk,
 	[PP_DEV_CONTROLLER] = parse_controller,
 	[PP_DEV_INTERFACE] = parse_interface,
-	[PP_DEV_HOSTDEV] = parse_hostdev,
+	[PP_DEV_HOSTDEV] = pp_parsing_hostdev,
 	[PP_DEV_SERIAL] = pp_parsing_chardev,
 	[PP_DEV_PARALLEL] = pp_parsing_chardev,
 	[PP_DEV_CONSOLE] = pp_parsing_chardev,
@@ -464,6 +474,8 @@ static parse_function *const parsers[PP_DEV_KINDS] = {
 	[PP_DEV_SOUND] = pp_parsing_sound,
 	[PP_DEV_AUDIO] = pp_parsing_audio,
 	[PP_DEV_HUB] = pp_parsing_model,
+	[PP_DEV_REDIRDEV] = pp_parsing_redirdev,
+	[PP_DEV_TPM] = pp_parsing_tpm,
 };
 
 void pp_parsing_devices(struct pp_parsing *parsing, const struct pp_element *element)

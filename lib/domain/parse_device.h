@@ -18,5 +18,9 @@ PP_DEVICE_PARSER(watchdog);
 PP_DEVICE_PARSER(sound);
 PP_DEVICE_PARSER(audio);
 PP_DEVICE_PARSER(model);
+/* parse_backend.c */
+PP_DEVICE_PARSER(hostdev);
+PP_DEVICE_PARSER(redirdev);
+PP_DEVICE_PARSER(tpm);
 
 #endif

@@ -175,6 +175,39 @@ void pp_parsing_graphics(struct pp_parsing *parsing, const struct pp_element *el
 			graphics->port);
 }
 
+/* QEMU opens it by its name: it is a node in /dev of its own. */
+static void parse_input_source(
+	struct pp_parsing *parsing, const struct pp_element *element, struct pp_input *input)
+{
+	const struct pp_element *source = pp_element_child(element, "source");
+	bool evdev = pp_text_is(input->type, "evdev");
+	bool passed = pp_text_is(input->type, "passthrough");
+
+	if (evdev && pp_element_attribute(element, "bus"))
+		pp_parsing_fail(parsing, element->line, "<input type='evdev'> has no bus");
+	if (evdev)
+		input->bus = "none";
+	if (passed && !pp_text_is(input->bus, "virtio"))
+		pp_parsing_fail(
+			parsing, element->line, "<input type='passthrough'> needs bus='virtio'");
+	if (source && !evdev && !passed)
+		pp_parsing_fail(parsing, source->line, "<source> is for evdev and passthrough");
+	if (!evdev && !passed)
+		return;
+	/* libvirt calls it evdev where it is passed through as it is. */
+	input->source = pp_parsing_path(parsing, source, evdev ? "dev" : "evdev");
+	input->grab_all = pp_parsing_is(source, "grab", "all");
+	input->repeat = pp_parsing_switch(source, "repeat");
+	input->grab_toggle = pp_parsing_attribute(parsing, source, "grabToggle");
+	if (!input->source || !pp_text_starts(input->source, "/dev/") ||
+		strstr(input->source, "/.."))
+		pp_parsing_fail(parsing, source ? source->line : element->line,
+			"<input type='%s'> needs a <source %s=> in /dev", input->type,
+			evdev ? "dev" : "evdev");
+	if (passed && (input->grab_all || input->repeat || input->grab_toggle))
+		pp_parsing_fail(parsing, source->line, "grab, repeat and grabToggle are for evdev");
+}
+
 void pp_parsing_input(struct pp_parsing *parsing, const struct pp_element *element,
 	struct pp_domain_device *device)
 {
@@ -190,6 +223,7 @@ void pp_parsing_input(struct pp_parsing *parsing, const struct pp_element *eleme
 			"a tablet cannot be on bus='ps2'; use usb or virtio");
 	if (pp_element_attribute(element, "model") && !pp_text_is(input->bus, "virtio"))
 		pp_parsing_fail(parsing, element->line, "model='virtio' needs bus='virtio'");
+	parse_input_source(parsing, element, input);
 }
 
 void pp_parsing_memballoon(struct pp_parsing *parsing, const struct pp_element *element,

@@ -14,7 +14,7 @@ const struct pp_rule pp_grammar_rules[] = {
 		"name+ uuid title description metadata memory+ currentMemory vcpu os+ features cpu "
 		"clock "
 		"on_poweroff on_reboot on_crash pm devices memoryBacking memtune seclabel* "
-		"resource"},
+		"resource iothreads numatune cputune"},
 	{"name", "", "#text"},
 	{"uuid", "", "#text"},
 	{"title", "", "#text"},
@@ -22,7 +22,15 @@ const struct pp_rule pp_grammar_rules[] = {
 	{"metadata", "", "#any"},
 	{"memory", "unit dumpCore" ON_OFF, "#text"},
 	{"currentMemory", "unit", "#text"},
-	{"vcpu", "placement=static current", "#text"},
+	{"iothreads", "", "#text"},
+	{"vcpu", "placement=static current cpuset", "#text"},
+	{"cputune", "", "vcpupin* emulatorpin iothreadpin*"},
+	{"vcpupin", "vcpu! cpuset!", ""},
+	{"emulatorpin", "cpuset!", ""},
+	{"iothreadpin", "iothread! cpuset!", ""},
+	{"numatune", "", "memory:numatune.memory memnode*"},
+	{"numatune.memory", "mode=strict|preferred|interleave nodeset! placement=static", ""},
+	{"memnode", "cellid! mode!=strict|preferred|interleave nodeset!", ""},
 	{"on_poweroff", "", "#text"},
 	{"on_reboot", "", "#text"},
 	{"on_crash", "", "#text"},
@@ -33,8 +41,8 @@ const struct pp_rule pp_grammar_rules[] = {
 	{"memoryBacking", "",
 		"locked:empty nosharepages:empty hugepages source:memory-source "
 		"access:memory-access allocation"},
-	{"hugepages", "", "page"},
-	{"page", "size! unit", ""},
+	{"hugepages", "", "page*"},
+	{"page", "size! unit nodeset", ""},
 	{"memory-source", "type!=anonymous|memfd", ""},
 	{"memory-access", "mode!=shared|private", ""},
 	{"allocation", "mode=immediate|ondemand threads", ""},
@@ -88,8 +96,11 @@ const struct pp_rule pp_grammar_rules[] = {
 		"mode=custom|host-model|host-passthrough|maximum match=exact "
 		"check=none|partial|full migratable=on|off",
 		"model:cpu.model vendor:path topology feature*:cpu.feature cache:cpu.cache "
-		"maxphysaddr "
-		""},
+		"maxphysaddr numa"},
+	{"numa", "", "cell*"},
+	{"cell", "id cpus memory! unit memAccess=shared|private", "distances"},
+	{"distances", "", "sibling*"},
+	{"sibling", "id! value!", ""},
 	{"cpu.model", "fallback=allow|forbid vendor_id", "#text"},
 	{"topology", "sockets! dies cores! threads!", ""},
 	{"cpu.feature", "policy=force|require|optional|disable|forbid name!", ""},
@@ -108,7 +119,7 @@ const struct pp_rule pp_grammar_rules[] = {
 		"emulator:path disk*?type controller*?type interface*?type hostdev*?type "
 		"serial*?type console*?type channel*?type parallel*?type video* graphics*?type "
 		"input* "
-		"memballoon rng* panic* watchdog sound* audio* hub*"},
+		"memballoon rng* panic* watchdog sound* audio* hub* redirdev*?type tpm"},
 	{"alias", "name!", ""},
 	{"boot", "order!", ""},
 	{"address.pci", "type " PCI_NUMBERS " multifunction" ON_OFF, ""},
@@ -129,13 +140,14 @@ const struct pp_rule pp_grammar_rules[] = {
 	{"disk.block", DISK, DISK_CHILDREN "source:disk-source.block"},
 	{"disk-source.file", "file! index startupPolicy=mandatory", "seclabel*"},
 	{"disk-source.block", "dev! index startupPolicy=mandatory", "seclabel*"},
-	{"disk-target", "dev! bus=virtio|sata|ide|scsi|usb|fdc removable" ON_OFF " rotation_rate",
-		""},
+	{"disk-target",
+		"dev! bus=virtio|sata|ide|scsi|usb|fdc|nvme removable" ON_OFF " rotation_rate", ""},
 	{"disk-driver",
 		"name=qemu type=raw|qcow2|vmdk|vdi|vpc|vhdx|qed "
 		"cache=default|none|writethrough|writeback|directsync|unsafe "
 		"error_policy=stop|report|ignore|enospace rerror_policy=stop|report|ignore "
-		"io=threads|native|io_uring discard=unmap|ignore detect_zeroes=off|on|unmap queues",
+		"io=threads|native|io_uring discard=unmap|ignore detect_zeroes=off|on|unmap queues "
+		"iothread",
 		""},
 	{"blockio", "logical_block_size physical_block_size", ""},
 
@@ -151,7 +163,8 @@ const struct pp_rule pp_grammar_rules[] = {
 	{"controller.scsi",
 		CONTROLLER "=virtio-scsi|lsilogic|lsisas1068|lsisas1078|vmpvscsi|am53c974|dc390",
 		"driver:scsi.driver" ADDRESS},
-	{"scsi.driver", "queues cmd_per_lun max_sectors", ""},
+	{"scsi.driver", "queues cmd_per_lun max_sectors iothread", ""},
+	{"controller.nvme", "type index", "serial:path" ADDRESS},
 	{"controller.virtio-serial", CONTROLLER "=virtio ports vectors", ADDRESS},
 	{"controller.pci",
 		CONTROLLER "=pci-root|pcie-root|pci-bridge|dmi-to-pci-bridge|pcie-to-pci-bridge|"
@@ -184,6 +197,11 @@ const struct pp_rule pp_grammar_rules[] = {
 
 	{"hostdev.pci", "mode=subsystem type managed" YES_NO,
 		"driver:hostdev-driver source+:hostdev-source boot rom acpi" ADDRESS},
+	{"hostdev.usb", "mode=subsystem type managed" YES_NO, "source+:usb-source boot" ADDRESS},
+	{"usb-source", "startupPolicy=mandatory",
+		"vendor:usb-id product:usb-id address:usb-address"},
+	{"usb-id", "id!", ""},
+	{"usb-address", "bus! device! port", ""},
 	{"hostdev-driver", "name=vfio model", ""},
 	{"hostdev-source", "", "address+:hostdev-address"},
 	{"hostdev-address", "type=pci domain bus! slot! function!", ""},
@@ -246,7 +264,12 @@ const struct pp_rule pp_grammar_rules[] = {
 	{"mouse", "mode!=server|client", ""},
 	{"streaming", "mode!=filter|all|off", ""},
 	{"graphics-gl", "enable!=no", ""},
-	{"input", "type!=tablet|mouse|keyboard bus=usb|ps2|virtio model=virtio", ADDRESS},
+	{"input", "type!=tablet|mouse|keyboard|evdev|passthrough bus=usb|ps2|virtio model=virtio",
+		"source:input-source" ADDRESS},
+	{"input-source",
+		"evdev dev grab=all repeat" ON_OFF
+		" grabToggle=ctrl-ctrl|alt-alt|shift-shift|meta-meta|scrolllock|ctrl-scrolllock",
+		""},
 	{"hub", "type!=usb", ADDRESS},
 	{"memballoon", "model!=virtio|none autodeflate" ON_OFF " freePageReporting" ON_OFF,
 		"stats" ADDRESS},
@@ -263,5 +286,8 @@ const struct pp_rule pp_grammar_rules[] = {
 	{"codec", "type!=duplex|micro|output", ""},
 	{"sound.audio", "id!", ""},
 	{"audio", "id! type!=none|spice", ""},
+	{"redirdev.spicevmc", "bus!=usb type", "boot" ADDRESS},
+	{"tpm", "model=tpm-tis|tpm-crb", "backend+:tpm-backend?type alias"},
+	{"tpm-backend.emulator", "type version=2.0", ""},
 };
 const size_t pp_grammar_n_rules = PP_COUNT(pp_grammar_rules);

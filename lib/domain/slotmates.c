@@ -75,6 +75,7 @@ static bool same_slot(const struct pp_placing *placing, size_t a, size_t b)
 static bool is_member(const struct pp_placing *placing, size_t index, size_t first)
 {
 	return placing->assigning->devices[index].kind == PP_DEV_HOSTDEV &&
+	       placing->assigning->devices[index].hostdev.type == PP_HOSTDEV_PCI &&
 	       pp_placing_wants(placing, index) &&
 	       (index == first || same_slot(placing, index, first));
 }

@@ -118,6 +118,7 @@ static bool is_hostdev(const struct pp_element *element, const struct pp_address
 		pp_element_child(pp_element_child(element, "source"), "address");
 
 	return !strcmp(element->name, "hostdev") && address &&
+	       !pp_text_is(pp_element_attribute(element, "type"), "usb") &&
 	       number_of(address, "domain") == source->domain &&
 	       number_of(address, "bus") == source->bus &&
 	       number_of(address, "slot") == source->slot &&
@@ -297,7 +298,7 @@ static int settle_element(struct pp_arena *arena, struct copying *copying,
 static void put_controller(struct pp_buffer *buffer, const struct pp_controller *controller)
 {
 	static const char *const types[] = {
-		"pci", "usb", "sata", "ide", "scsi", "virtio-serial", "fdc", "ccid"};
+		"pci", "usb", "sata", "ide", "scsi", "virtio-serial", "fdc", "ccid", "nvme"};
 
 	pp_buffer_printf(buffer, "<controller type='%s' index='%d'", types[controller->type],
 		controller->index);

@@ -18,7 +18,10 @@ static bool is_usb(const struct pp_domain_device *device)
 		return pp_text_is(device->chardev.target_type, "usb-serial");
 	case PP_DEV_SOUND:
 		return pp_text_is(device->sound.model, "usb");
+	case PP_DEV_HOSTDEV:
+		return device->hostdev.type == PP_HOSTDEV_USB;
 	case PP_DEV_HUB:
+	case PP_DEV_REDIRDEV:
 		return true;
 	default:
 		return false;
@@ -194,8 +197,8 @@ static int add_hubs(struct pp_assigning *assigning)
 
 int pp_assigning_usb(struct pp_assigning *assigning)
 {
-	static const enum pp_domain_device_kind order[] = {
-		PP_DEV_HUB, PP_DEV_DISK, PP_DEV_INPUT, PP_DEV_SOUND, PP_DEV_SERIAL};
+	static const enum pp_domain_device_kind order[] = {PP_DEV_HUB, PP_DEV_HOSTDEV, PP_DEV_DISK,
+		PP_DEV_INPUT, PP_DEV_SOUND, PP_DEV_SERIAL, PP_DEV_REDIRDEV};
 	size_t n_devices = assigning->n_devices;
 	int r = 0;
 

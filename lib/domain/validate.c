@@ -145,7 +145,7 @@ static int validate_boot(const struct validation *v)
 	return 0;
 }
 
-static const char *const bus_names[] = {"virtio", "sata", "ide", "scsi", "usb", "fdc"};
+static const char *const bus_names[] = {"virtio", "sata", "ide", "scsi", "usb", "fdc", "nvme"};
 
 static bool disk_place_fits(const struct pp_disk *disk, enum pp_place_type type)
 {
@@ -172,8 +172,21 @@ static int validate_disk(const struct validation *v, const struct pp_domain_devi
 			"disk %s: a q35 guest has no IDE controller; use bus='sata'", disk->target);
 	if (disk->removable != PP_UNSET && disk->bus != PP_BUS_USB)
 		return fail(v, device->line, "disk %s: removable is for bus='usb'", disk->target);
-	if (disk->wwn &&
-		(disk->bus == PP_BUS_VIRTIO || disk->bus == PP_BUS_USB || disk->bus == PP_BUS_FDC))
+	if (disk->bus == PP_BUS_NVME && disk->serial)
+		return fail(v, device->line,
+			"disk %s: the <serial> of an NVMe is that of its <controller type='nvme'>",
+			disk->target);
+	if (disk->bus == PP_BUS_NVME &&
+		(disk->removable || disk->error_policy || disk->rerror_policy))
+		return fail(v, device->line,
+			"disk %s: error_policy and rerror_policy are not for bus='nvme'",
+			disk->target);
+	if (disk->iothread > v->domain->iothreads)
+		return fail(v, device->line,
+			"disk %s: the guest has no iothread %u, for its <iothreads> are %u",
+			disk->target, disk->iothread, v->domain->iothreads);
+	if (disk->wwn && (disk->bus == PP_BUS_VIRTIO || disk->bus == PP_BUS_USB ||
+				 disk->bus == PP_BUS_FDC || disk->bus == PP_BUS_NVME))
 		return fail(
 			v, device->line, "disk %s: <wwn> is for ide, sata and scsi", disk->target);
 	if ((disk->vendor || disk->product) && disk->bus != PP_BUS_SCSI)
@@ -198,6 +211,8 @@ static bool place_fits(const struct pp_domain_device *device)
 	case PP_DEV_DISK:
 		return true; /* validate_disk */
 	case PP_DEV_HOSTDEV:
+		if (device->hostdev.type == PP_HOSTDEV_USB)
+			return type == PP_PLACE_USB;
 		return type == PP_PLACE_PCI || type == PP_PLACE_UNASSIGNED;
 	case PP_DEV_SERIAL:
 		if (pp_text_is(device->chardev.target_type, "pci-serial"))
@@ -212,21 +227,30 @@ static bool place_fits(const struct pp_domain_device *device)
 	case PP_DEV_PANIC:
 		return type == PP_PLACE_ISA;
 	case PP_DEV_INPUT:
-		if (pp_text_is(device->input.bus, "ps2"))
+		if (pp_text_is(device->input.bus, "ps2") || pp_text_is(device->input.bus, "none"))
 			return false;
 		return type ==
 		       (pp_text_is(device->input.bus, "virtio") ? PP_PLACE_PCI : PP_PLACE_USB);
 	case PP_DEV_HUB:
+	case PP_DEV_REDIRDEV:
 		return type == PP_PLACE_USB;
 	case PP_DEV_SOUND:
 		return type ==
 		       (pp_text_is(device->sound.model, "usb") ? PP_PLACE_USB : PP_PLACE_PCI);
 	case PP_DEV_GRAPHICS:
 	case PP_DEV_AUDIO:
+	case PP_DEV_TPM:
 		return false;
 	default:
 		return type == PP_PLACE_PCI;
 	}
+}
+
+static bool same_usb(const struct pp_hostdev *a, const struct pp_hostdev *b)
+{
+	return b->type == PP_HOSTDEV_USB && a->usb_vendor == b->usb_vendor &&
+	       a->usb_product == b->usb_product && a->usb_bus == b->usb_bus &&
+	       a->usb_device == b->usb_device;
 }
 
 static int validate_targets(const struct validation *v, size_t index)
@@ -248,7 +272,13 @@ static int validate_targets(const struct validation *v, size_t index)
 		if (device->kind == PP_DEV_AUDIO && device->audio.id == other->audio.id)
 			return fail(v, device->line, "<audio id='%d'> is there already on line %d",
 				device->audio.id, other->line);
-		if (device->kind == PP_DEV_HOSTDEV &&
+		if (device->kind == PP_DEV_HOSTDEV && device->hostdev.type == PP_HOSTDEV_USB &&
+			same_usb(&device->hostdev, &other->hostdev))
+			return fail(v, device->hostdev.source_line,
+				"this USB device is given to the guest already on line %d",
+				other->hostdev.source_line);
+		if (device->kind == PP_DEV_HOSTDEV && device->hostdev.type == PP_HOSTDEV_PCI &&
+			other->hostdev.type == PP_HOSTDEV_PCI &&
 			!pp_address_compare(&device->hostdev.source, &other->hostdev.source)) {
 			char text[PP_ADDRESS_SIZE];
 
@@ -266,6 +296,20 @@ static bool hyperv_with_place(const struct pp_domain_device *device)
 	return pp_text_is(device->model, "hyperv") && device->place.type != PP_PLACE_NONE;
 }
 
+static int validate_iothread(const struct validation *v, const struct pp_domain_device *device)
+{
+	unsigned number = device->controller.iothread;
+
+	if (number && !pp_text_is(device->controller.model, "virtio-scsi"))
+		return fail(v, device->line,
+			"an iothread is for SCSI controllers of model virtio-scsi");
+	if (number > v->domain->iothreads)
+		return fail(v, device->line,
+			"the guest has no iothread %u, for its <iothreads> are %u", number,
+			v->domain->iothreads);
+	return 0;
+}
+
 static int validate_device(const struct validation *v, const struct pp_domain_device *device)
 {
 	if (device->place.type != PP_PLACE_NONE && !place_fits(device))
@@ -279,7 +323,7 @@ static int validate_device(const struct validation *v, const struct pp_domain_de
 	if (device->kind == PP_DEV_CONTROLLER && device->controller.type == PP_CONTROLLER_IDE &&
 		v->domain->os.q35)
 		return fail(v, device->line, "a q35 guest has no IDE controller; use type='sata'");
-	return 0;
+	return device->kind == PP_DEV_CONTROLLER ? validate_iothread(v, device) : 0;
 }
 
 int pp_domain_validate(const struct pp_domain *domain, const char *file, struct pp_error *error)

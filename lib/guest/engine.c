@@ -3,7 +3,9 @@
 #include "base/file.h"
 #include "lib/guest/descriptor.h"
 #include "lib/guest/log.h"
+#include "lib/guest/pins.h"
 #include "lib/guest/room.h"
+#include "lib/guest/swtpm.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -29,9 +31,17 @@ static int open_engine(int folder_fd, int *ret_fd, struct pp_error *error)
 	return 0;
 }
 
+struct becoming {
+	int engine_fd;
+	const struct pp_record_launch *launch;
+};
+
 static int write_engine(void *data)
 {
-	return pp_record_save_engine(*(const int *)data);
+	const struct becoming *becoming = data;
+	int r = pp_pins_emulator(becoming->launch);
+
+	return r < 0 ? r : pp_record_save_engine(becoming->engine_fd);
 }
 
 /* What is placed in QEMU: its words, its monitors, and what its definition names. */
@@ -80,8 +90,14 @@ static int place_files(
 	const struct pp_record_launch *launch, struct placed *placed, struct pp_error *error)
 {
 	for (size_t i = 0; i < launch->n_files; i++) {
-		int fd = -1;
-		int r = pp_descriptor_open(&launch->files[i], launch->ids[i], &fd, error);
+		const struct pp_launch_file *file = &launch->files[i];
+		int fd = -1, r;
+		if (file->use == PP_FILE_NODE)
+			continue; /* room.c */
+		if (file->use == PP_FILE_TPM)
+			r = pp_swtpm_open(launch, file->path, placed->fds[0].parent, &fd, error);
+		else
+			r = pp_descriptor_open(file, launch->ids[i], &fd, error);
 		if (r < 0)
 			return r;
 		place(placed, fd, launch->files[i].fd);
@@ -155,7 +171,7 @@ int pp_engine_spawn(int folder_fd, const struct pp_record_launch *launch, int *r
 		.before_data = &room,
 		.new_session = true,
 		.in_child = write_engine,
-		.data = &high,
+		.data = &(struct becoming){high, launch},
 	};
 	pid_t pid;
 	r = pp_process_spawn(&spawn, &pid, error);

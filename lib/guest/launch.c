@@ -10,7 +10,9 @@
 #include "lib/guest/guest.h"
 #include "lib/guest/network.h"
 #include "lib/guest/nvram.h"
+#include "lib/guest/pins.h"
 #include "lib/guest/prepare.h"
+#include "lib/guest/usb.h"
 #include <errno.h>
 #include <netinet/in.h>
 #include <stdio.h>
@@ -91,6 +93,20 @@ static const char *copy(struct pp_arena *arena, const char *text, bool *oom)
 	char *result = text ? pp_arena_strdup(arena, text) : NULL;
 	*oom |= text && !result;
 	return result;
+}
+
+static const char *const *copy_pins(
+	struct pp_arena *arena, const struct pp_launch *launch, bool *oom)
+{
+	size_t count = 0;
+
+	while (launch->pins[count])
+		count++;
+	const char **pins = pp_arena_array(arena, count + 1, sizeof(*pins));
+	*oom |= !pins;
+	for (size_t i = 0; pins && i < count; i++)
+		pins[i] = copy(arena, launch->pins[i], oom);
+	return pins;
 }
 
 /* A port that is free now, for a SPICE display that leaves it open: QEMU itself chooses none. */
@@ -268,9 +284,17 @@ static int build(struct pp_context *context, const char *name, const struct pp_d
 		.images = images,
 		.now = time(NULL),
 		.spice_port = find_spice_port(domain)};
+	options.tpm = domain->uuid ? pp_arena_printf(arena, "%s/tpm/%s", context->lib, domain->uuid)
+				   : NULL;
+	if (domain->uuid && !options.tpm)
+		return pp_error_oom(error);
 	r = read_offers(context, domain, file, true, arena, &options, error);
 	if (r >= 0)
+		r = pp_usb_nodes(context, domain, arena, &options, error);
+	if (r >= 0)
 		r = check_vendor(context, domain, file, error);
+	if (r >= 0)
+		r = pp_pins_check(context, domain, file, error);
 	if (r < 0)
 		return r;
 	r = pp_launch_build(domain, host, capabilities, &options, file, ret_launch, error);
@@ -321,6 +345,7 @@ int pp_guest_launch_make(struct pp_context *context, const char *name,
 		.console_path = copy(arena, launch->console_path, &oom),
 		.devices = copy_devices(arena, domain, &n_devices, &oom),
 		.live = live,
+		.pins = copy_pins(arena, launch, &oom),
 	};
 	made.start_ms =
 		deadline(START_MS, START_GIB_MS, START_DEVICE_MS, domain->memory, n_devices);

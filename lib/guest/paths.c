@@ -106,6 +106,9 @@ static void add_device(struct list *list, const struct pp_domain_device *device)
 	case PP_DEV_RNG:
 		add(list, element, device->rng.source, false);
 		break;
+	case PP_DEV_INPUT:
+		add(list, element, device->input.source, true);
+		break;
 	default:
 		break;
 	}

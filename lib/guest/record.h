@@ -63,6 +63,7 @@ struct pp_record_launch {
 	const char *console_path; /* a file or socket that is known beforehand */
 	const char *const *devices; /* host addresses, NULL-terminated */
 	const char *live;           /* the text of live.xml, which is a file of its own */
+	const char *const *pins;    /* where its threads run, as in struct pp_launch; NULL: all */
 };
 
 /* state.json and engine */

@@ -94,6 +94,8 @@ static const char *const file_uses[] = {
 	[PP_FILE_CONNECT] = "connect",
 	[PP_FILE_DEVICE] = "device",
 	[PP_FILE_TAP] = "tap",
+	[PP_FILE_NODE] = "node",
+	[PP_FILE_TPM] = "tpm",
 };
 
 static struct pp_json *file_json(const struct pp_launch_file *file, const char *id)
@@ -149,7 +151,8 @@ static int fill_launch(struct pp_json *json, const struct pp_record_launch *laun
 		pp_json_set_int(json, "stop_ms", launch->stop_ms) < 0 ||
 		pp_json_set_string(json, "console", launch->console) < 0 ||
 		pp_json_set_string(json, "console_path", launch->console_path) < 0 ||
-		set_strings(json, "devices", launch->devices) < 0)
+		set_strings(json, "devices", launch->devices) < 0 ||
+		set_strings(json, "pins", launch->pins) < 0)
 		return -ENOMEM;
 	return 0;
 }
@@ -361,6 +364,8 @@ static void read_launch(struct reader *reader, struct pp_record_launch *launch)
 	launch->console = read_text(reader, "console");
 	launch->console_path = read_text(reader, "console_path");
 	launch->devices = read_strings(reader, "devices");
+	if (pp_json_get(reader->json, "pins"))
+		launch->pins = read_strings(reader, "pins");
 	if (launch->argv && !launch->argv[0])
 		find_fault(reader, "argv");
 }

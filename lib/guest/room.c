@@ -68,7 +68,8 @@ static int list_nodes(const struct pp_record_launch *launch, struct pp_arena *ar
 	size_t n_devices = 0, count = 0;
 	while (launch->devices && launch->devices[n_devices])
 		n_devices++;
-	struct pp_room_node *nodes = pp_arena_array(arena, n_devices + 2, sizeof(*nodes));
+	struct pp_room_node *nodes =
+		pp_arena_array(arena, n_devices + launch->n_files + 2, sizeof(*nodes));
 	if (!nodes)
 		return pp_error_oom(error);
 	int r = launch->kvm ? add_node(arena, "kvm", nodes, &count, error) : 0;
@@ -76,6 +77,10 @@ static int list_nodes(const struct pp_record_launch *launch, struct pp_arena *ar
 		r = add_node(arena, "vfio/vfio", nodes, &count, error);
 	for (size_t i = 0; r >= 0 && i < n_devices; i++)
 		r = add_group(arena, launch->devices[i], nodes, &count, error);
+	for (size_t i = 0; r >= 0 && i < launch->n_files; i++)
+		if (launch->files[i].use == PP_FILE_NODE)
+			r = add_node(arena, launch->files[i].path + strlen("/dev/"), nodes, &count,
+				error);
 	if (r < 0)
 		return r;
 	room->nodes = nodes;
@@ -229,6 +234,18 @@ static int make_node(
 	return 0;
 }
 
+/* "input/by-id" of "input/by-id/mouse". */
+static int make_parents(int dev, const char *name)
+{
+	char part[PP_PATH_MAX];
+
+	for (const char *slash = strchr(name, '/'); slash; slash = strchr(slash + 1, '/'))
+		if (pp_path(part, sizeof(part), "%.*s", (int)(slash - name), name) < 0 ||
+			(mkdirat(dev, part, 0755) < 0 && errno != EEXIST))
+			return fail("make", name);
+	return 0;
+}
+
 static int make_nodes(int dev, const struct pp_room *room)
 {
 	static const struct {
@@ -242,8 +259,11 @@ static int make_nodes(int dev, const struct pp_room *room)
 	for (size_t i = 0; r >= 0 && i < PP_COUNT(plain); i++)
 		r = make_node(
 			dev, plain[i].name, makedev(plain[i].major, plain[i].minor), 0666, room);
-	for (size_t i = 0; r >= 0 && i < room->n_nodes; i++)
-		r = make_node(dev, room->nodes[i].name, room->nodes[i].number, 0600, room);
+	for (size_t i = 0; r >= 0 && i < room->n_nodes; i++) {
+		r = make_parents(dev, room->nodes[i].name);
+		if (r >= 0)
+			r = make_node(dev, room->nodes[i].name, room->nodes[i].number, 0600, room);
+	}
 	return r;
 }
 

@@ -4,6 +4,7 @@
 #include "base/parse.h"
 #include "lib/guest/engine.h"
 #include "lib/guest/log.h"
+#include "lib/guest/pins.h"
 #include "lib/guest/record.h"
 #include "lib/guest/release.h"
 #include "lib/guest/trial.h"
@@ -36,7 +37,7 @@ struct supervisor {
 	int engine_fd; /* a pidfd; -1: no QEMU */
 	bool child;    /* QEMU is ours to reap */
 	struct pp_qmp *qmp;
-	uint64_t ask_id, console_id, continue_id;
+	uint64_t ask_id, console_id, continue_id, vcpus_id, iothreads_id;
 	struct pp_trial_watch trial;
 	struct pp_happening queue[QUEUE_MAX];
 	size_t n_queue;
@@ -141,6 +142,24 @@ static void learn_console(struct supervisor *s, const struct pp_json *chardevs)
 	}
 }
 
+static void pin_threads(struct supervisor *s, enum pp_pin_kind kind, const struct pp_json *threads)
+{
+	struct pp_error error = {0};
+
+	if (pp_pins_move(&s->record->launch, kind, threads, &error) >= 0)
+		return;
+	keep_text(s, error.text);
+	happen(s, PP_HAPPENED_REFUSED, 0);
+}
+
+static void ask_for_threads(struct supervisor *s)
+{
+	if (pp_pins_any(&s->record->launch, PP_PIN_VCPU))
+		tell(s, "query-cpus-fast", &s->vcpus_id);
+	if (pp_pins_any(&s->record->launch, PP_PIN_IOTHREAD))
+		tell(s, "query-iothreads", &s->iothreads_id);
+}
+
 static void hear_event(struct supervisor *s, const struct pp_qmp_message *message)
 {
 	if (strcmp(message->name, "SHUTDOWN") == 0)
@@ -179,6 +198,10 @@ static void hear(struct supervisor *s, const struct pp_qmp_message *message)
 	case PP_QMP_RETURN:
 		if (message->id == s->console_id)
 			learn_console(s, message->data);
+		else if (message->id == s->vcpus_id)
+			pin_threads(s, PP_PIN_VCPU, message->data);
+		else if (message->id == s->iothreads_id)
+			pin_threads(s, PP_PIN_IOTHREAD, message->data);
 		else if (message->id == s->ask_id)
 			hear_status(s, pp_json_get_string(message->data, "status"));
 		else if (message->id == s->continue_id)
@@ -371,6 +394,8 @@ static void talk(struct supervisor *s, unsigned actions)
 			set_statistics(s);
 		if (s->record->launch.console && !s->record->launch.console_path)
 			tell(s, "query-chardev", &s->console_id);
+		if (!s->state.life.adopted)
+			ask_for_threads(s);
 	}
 	if (actions & PP_DO_ASK)
 		tell(s, "query-status", &s->ask_id);

@@ -166,6 +166,15 @@ void pp_arguments_place(struct pp_arguments *arguments, const struct pp_domain_d
 		pp_arguments_propf(arguments, "acpi-index", "%u", device->acpi_index);
 }
 
+void pp_arguments_usb_place(struct pp_arguments *arguments, const struct pp_place *place)
+{
+	if (place->bus == 0)
+		pp_arguments_prop(arguments, "bus", "usb.0");
+	else
+		pp_arguments_propf(arguments, "bus", "usb%u.0", place->bus);
+	pp_arguments_prop(arguments, "port", place->port);
+}
+
 void pp_arguments_rom(struct pp_arguments *arguments, const struct pp_domain_device *device)
 {
 	if (device->rom_enabled == PP_OFF) {

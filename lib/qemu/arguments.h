@@ -56,6 +56,10 @@ const char *pp_arguments_file(
  * say that it is SHARED. */
 const char *pp_arguments_image(
 	struct pp_arguments *arguments, const char *path, bool write, bool shared);
+/* A node of the host in QEMU's own /dev, under its own path. */
+const char *pp_arguments_node(struct pp_arguments *arguments, const char *path);
+/* The descriptor's number of a socket to its TPM; 0: none are passed. */
+int pp_arguments_tpm(struct pp_arguments *arguments);
 /* The descriptor's number of a tap, and of vhost; 0: none are passed. */
 int pp_arguments_tap(
 	struct pp_arguments *arguments, const struct pp_interface *interface, const char *bridge);
@@ -66,6 +70,8 @@ void pp_arguments_files(struct pp_arguments *arguments); /* files.c */
 void pp_arguments_socket(struct pp_arguments *arguments, const char *path, bool listen);
 /* bus=,multifunction=,addr= of a device on the guest's PCI. */
 void pp_arguments_place(struct pp_arguments *arguments, const struct pp_domain_device *device);
+/* bus=,port= of a device on the guest's USB. */
+void pp_arguments_usb_place(struct pp_arguments *arguments, const struct pp_place *place);
 /* rombar=,romfile=; bootindex=; acpi-index= */
 void pp_arguments_rom(struct pp_arguments *arguments, const struct pp_domain_device *device);
 void pp_arguments_boot(struct pp_arguments *arguments, const struct pp_domain_device *device);
@@ -77,6 +83,9 @@ void pp_arguments_flash_names(struct pp_arguments *arguments);
 /* The parts, in the order of the command line. */
 void pp_arguments_machine(struct pp_arguments *arguments);     /* argv_machine.c */
 void pp_arguments_cpu(struct pp_arguments *arguments);         /* argv_cpu.c */
+void pp_arguments_memory_name(struct pp_arguments *arguments); /* argv_memory.c */
+void pp_arguments_memory(struct pp_arguments *arguments);
+void pp_arguments_numa(struct pp_arguments *arguments);
 void pp_arguments_clock(struct pp_arguments *arguments);       /* argv_machine.c */
 void pp_arguments_firmware(struct pp_arguments *arguments);    /* argv_firmware.c: boot, kernel */
 void pp_arguments_controllers(struct pp_arguments *arguments); /* argv_controller.c */
@@ -86,6 +95,11 @@ void pp_arguments_displays(struct pp_arguments *arguments); /* argv_display.c */
 void pp_arguments_video(struct pp_arguments *arguments, const struct pp_domain_device *device);
 void pp_arguments_interface(struct pp_arguments *arguments, const struct pp_domain_device *device,
 	unsigned number); /* argv_interface.c */
+/* argv_backend.c */
+void pp_arguments_hostdev(struct pp_arguments *arguments, const struct pp_domain_device *device);
+void pp_arguments_redirdev(struct pp_arguments *arguments, const struct pp_domain_device *device);
+void pp_arguments_input(struct pp_arguments *arguments, const struct pp_domain_device *device);
+void pp_arguments_swtpm(struct pp_arguments *arguments, const struct pp_domain_device *device);
 void pp_arguments_sound(struct pp_arguments *arguments, const struct pp_domain_device *device);
 /* Which device a boot device of <os> means; NULL: none. */
 const struct pp_domain_device *pp_boot_target(

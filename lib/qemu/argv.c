@@ -36,53 +36,11 @@ static void put_monitor(struct pp_arguments *arguments)
 	pp_arguments_pair(arguments, "-mon", "chardev=charmonitor,id=monitor,mode=control");
 }
 
-static void put_hostdev(struct pp_arguments *arguments, const struct pp_domain_device *device)
-{
-	char host[PP_ADDRESS_SIZE];
-
-	if (device->place.type == PP_PLACE_UNASSIGNED)
-		return;
-	pp_arguments_device(arguments, device, "vfio-pci");
-	pp_arguments_prop(arguments, "host", pp_address_text(&device->hostdev.source, host));
-	pp_arguments_prop(arguments, "id", device->alias);
-	pp_arguments_boot(arguments, device);
-	pp_arguments_place(arguments, device);
-	pp_arguments_rom(arguments, device);
-	pp_arguments_end(arguments);
-}
-
-static void put_input(struct pp_arguments *arguments, const struct pp_domain_device *device)
-{
-	const struct pp_input *input = &device->input;
-	bool is_virtio = pp_text_is(input->bus, "virtio");
-	const char *type;
-
-	if (pp_text_is(input->bus, "ps2"))
-		return; /* part of the machine */
-	if (pp_text_is(input->type, "tablet"))
-		type = is_virtio ? "virtio-tablet-pci" : "usb-tablet";
-	else if (pp_text_is(input->type, "mouse"))
-		type = is_virtio ? "virtio-mouse-pci" : "usb-mouse";
-	else
-		type = is_virtio ? "virtio-keyboard-pci" : "usb-kbd";
-	pp_arguments_device(arguments, device, type);
-	pp_arguments_prop(arguments, "id", device->alias);
-	if (!is_virtio) {
-		pp_arguments_propf(arguments, "bus", device->place.bus ? "usb%u.0" : "usb.%u",
-			device->place.bus);
-		pp_arguments_prop(arguments, "port", device->place.port);
-	}
-	pp_arguments_place(arguments, device);
-	pp_arguments_end(arguments);
-}
-
 static void put_hub(struct pp_arguments *arguments, const struct pp_domain_device *device)
 {
 	pp_arguments_device(arguments, device, "usb-hub");
 	pp_arguments_prop(arguments, "id", device->alias);
-	pp_arguments_propf(
-		arguments, "bus", device->place.bus ? "usb%u.0" : "usb.%u", device->place.bus);
-	pp_arguments_prop(arguments, "port", device->place.port);
+	pp_arguments_usb_place(arguments, &device->place);
 	pp_arguments_end(arguments);
 }
 
@@ -156,12 +114,14 @@ static const struct part {
 	{PP_DEV_PARALLEL, pp_arguments_chardev},
 	{PP_DEV_CHANNEL, pp_arguments_chardev},
 	{PP_DEV_CONSOLE, pp_arguments_chardev},
-	{PP_DEV_INPUT, put_input},
+	{PP_DEV_TPM, pp_arguments_swtpm},
+	{PP_DEV_INPUT, pp_arguments_input},
 	{PP_DEV_GRAPHICS, NULL},
 	{PP_DEV_VIDEO, pp_arguments_video},
 	{PP_DEV_SOUND, pp_arguments_sound},
 	{PP_DEV_WATCHDOG, put_watchdog},
-	{PP_DEV_HOSTDEV, put_hostdev},
+	{PP_DEV_REDIRDEV, pp_arguments_redirdev},
+	{PP_DEV_HOSTDEV, pp_arguments_hostdev},
 	{PP_DEV_MEMBALLOON, put_balloon},
 	{PP_DEV_RNG, put_rng},
 	{PP_DEV_PANIC, put_panic},
@@ -193,12 +153,22 @@ static void put_part(struct pp_arguments *arguments, const struct part *part)
 		}
 }
 
+static void put_iothreads(struct pp_arguments *arguments)
+{
+	for (unsigned i = 1; i <= arguments->domain->iothreads; i++) {
+		pp_arguments_begin(arguments, "-object", "iothread");
+		pp_arguments_propf(arguments, "id", "iothread%u", i);
+		pp_arguments_end(arguments);
+	}
+}
+
 static void put_all(struct pp_arguments *arguments)
 {
 	pp_arguments_flash(arguments);
 	pp_arguments_add(arguments, arguments->capabilities->binary);
 	put_identity(arguments);
 	pp_arguments_machine(arguments);
+	put_iothreads(arguments);
 	if (arguments->domain->uuid)
 		pp_arguments_pair(arguments, "-uuid", arguments->domain->uuid);
 	put_monitor(arguments);
@@ -280,6 +250,54 @@ static void list_hostdevs(struct pp_arguments *arguments, struct pp_launch *laun
 	launch->hostdev_addresses = addresses;
 }
 
+/* What a thread is pinned to, else what all are; NULL: it runs where it likes. */
+static const char *pin_text(struct pp_arguments *arguments, enum pp_pin_kind kind, unsigned number)
+{
+	const struct pp_domain *domain = arguments->domain;
+	const struct pp_set *cpus = pp_set_is_empty(&domain->cpus) ? NULL : &domain->cpus;
+	PP_BUFFER struct pp_buffer text = PP_BUFFER_INIT;
+
+	for (size_t i = 0; i < domain->n_pins; i++) {
+		if (domain->pins[i].kind == kind && domain->pins[i].number == number)
+			cpus = &domain->pins[i].cpus;
+	}
+	if (!cpus)
+		return NULL;
+	if (kind == PP_PIN_EMULATOR)
+		pp_buffer_puts(&text, "emulator ");
+	else
+		pp_buffer_printf(&text, kind == PP_PIN_VCPU ? "vcpu %u " : "iothread %u ", number);
+	pp_set_put(&text, cpus);
+	char *copy = text.failed ? NULL : pp_arena_strdup(arguments->arena, text.data);
+	if (!copy)
+		arguments->failed = pp_error_oom(arguments->error);
+	return copy;
+}
+
+static void list_pins(struct pp_arguments *arguments, struct pp_launch *launch)
+{
+	const struct pp_domain *domain = arguments->domain;
+	const char **pins = pp_arena_array(
+		arguments->arena, domain->max_vcpus + domain->iothreads + 2, sizeof(*pins));
+	size_t count = 0;
+
+	if (!pins) {
+		arguments->failed = pp_error_oom(arguments->error);
+		return;
+	}
+	pins[count] = pin_text(arguments, PP_PIN_EMULATOR, 0);
+	count += pins[count] != NULL;
+	for (unsigned i = 0; i < domain->max_vcpus; i++) {
+		pins[count] = pin_text(arguments, PP_PIN_VCPU, i);
+		count += pins[count] != NULL;
+	}
+	for (unsigned i = 1; i <= domain->iothreads; i++) {
+		pins[count] = pin_text(arguments, PP_PIN_IOTHREAD, i);
+		count += pins[count] != NULL;
+	}
+	launch->pins = pins;
+}
+
 static void fill_launch(struct pp_arguments *arguments, struct pp_launch *launch)
 {
 	const struct pp_launch_options *options = arguments->options;
@@ -302,6 +320,7 @@ static void fill_launch(struct pp_arguments *arguments, struct pp_launch *launch
 	if (options->qmp_fd <= 0 && !launch->qmp)
 		arguments->failed = pp_error_oom(arguments->error);
 	find_console(arguments, launch);
+	list_pins(arguments, launch);
 	list_hostdevs(arguments, launch);
 }
 

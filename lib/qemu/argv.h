@@ -21,6 +21,8 @@ enum pp_file_use {
 	PP_FILE_CONNECT,
 	PP_FILE_DEVICE, /* a character device, by its number alone */
 	PP_FILE_TAP,    /* a network interface made for it; PATH: the bridge that it is a port of */
+	PP_FILE_NODE,   /* no descriptor: a node of its own in /dev, for what is opened by name */
+	PP_FILE_TPM,    /* a socket of a swtpm that is started for it; PATH: where its state is */
 };
 struct pp_launch_file {
 	enum pp_file_use use;
@@ -34,6 +36,11 @@ struct pp_launch_file {
 
 struct pp_network_bridge {
 	const char *network, *bridge;
+};
+
+/* A USB device of the host. */
+struct pp_usb_node {
+	unsigned vendor, product, bus, device;
 };
 
 struct pp_launch_options {
@@ -50,7 +57,10 @@ struct pp_launch_options {
 	const struct pp_network_bridge *bridges; /* of each network that is named, ends with NULL */
 	bool vhost;                              /* the host has /dev/vhost-net */
 	const char *nvram; /* where variables are kept when the definition does not say */
-	int spice_port;    /* for a SPICE display that leaves its port open; 0: 5900 */
+	const char *tpm;   /* where the state of its TPM is kept */
+	const struct pp_usb_node *usb; /* of the host; NULL: not asked */
+	size_t n_usb;
+	int spice_port; /* for a SPICE display that leaves its port open; 0: 5900 */
 };
 
 /* What starts one guest. */
@@ -73,7 +83,9 @@ struct pp_launch {
 	unsigned stats_period;  /* ... every so many seconds; 0: it does not */
 	const struct pp_launch_file *files; /* with first_fd: what is to be opened for it */
 	size_t n_files;
-	struct pp_flash flash;      /* of UEFI: its variables must be there; else empty */
+	struct pp_flash flash; /* of UEFI: its variables must be there; else empty */
+	/* Where its threads run: "vcpu 0 2-3", "emulator 0", "iothread 1 4"; NULL-terminated. */
+	const char *const *pins;
 	enum pp_lifecycle on_crash; /* RESTART: on GUEST_PANICKED the guest is paused; system_reset
 				       and cont */
 	const char *const

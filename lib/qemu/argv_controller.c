@@ -140,6 +140,11 @@ static void put_simple(
 	put_number(arguments, "max_sectors", controller->max_sectors);
 	put_number(arguments, "max_ports", controller->ports);
 	put_number(arguments, "vectors", controller->vectors);
+	if (controller->iothread)
+		pp_arguments_propf(arguments, "iothread", "iothread%u", controller->iothread);
+	if (controller->type == PP_CONTROLLER_NVME)
+		pp_arguments_prop(arguments, "serial",
+			controller->serial ? controller->serial : device->alias);
 	pp_arguments_place(arguments, device);
 	pp_arguments_end(arguments);
 }
@@ -152,6 +157,9 @@ static void put_other(struct pp_arguments *arguments, const struct pp_domain_dev
 		break;
 	case PP_CONTROLLER_VIRTIO_SERIAL:
 		put_simple(arguments, device, "virtio-serial-pci");
+		break;
+	case PP_CONTROLLER_NVME:
+		put_simple(arguments, device, "nvme");
 		break;
 	case PP_CONTROLLER_SATA:
 		if (!arguments->domain->os.q35 || device->controller.index > 0)

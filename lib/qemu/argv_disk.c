@@ -223,6 +223,8 @@ static void put_virtio(
 	struct pp_arguments *arguments, const struct pp_domain_device *device, const char *node)
 {
 	pp_arguments_device(arguments, device, "virtio-blk-pci");
+	if (device->disk.iothread)
+		pp_arguments_propf(arguments, "iothread", "iothread%u", device->disk.iothread);
 	if (device->disk.queues)
 		pp_arguments_propf(arguments, "num-queues", "%u", device->disk.queues);
 	pp_arguments_place(arguments, device);
@@ -291,15 +293,6 @@ static void put_scsi(
 	put_common(arguments, device);
 }
 
-static void put_usb_place(struct pp_arguments *arguments, const struct pp_place *place)
-{
-	if (place->bus == 0)
-		pp_arguments_prop(arguments, "bus", "usb.0");
-	else
-		pp_arguments_propf(arguments, "bus", "usb%u.0", place->bus);
-	pp_arguments_prop(arguments, "port", place->port);
-}
-
 /* usb-storage is always a hard disk: a CD-ROM goes behind usb-bot, which has no medium of its own.
  */
 static void put_usb(
@@ -307,7 +300,7 @@ static void put_usb(
 {
 	if (device->disk.device == PP_DISK_CDROM) {
 		pp_arguments_device(arguments, device, "usb-bot");
-		put_usb_place(arguments, &device->place);
+		pp_arguments_usb_place(arguments, &device->place);
 		pp_arguments_propf(arguments, "id", "%s-bot", device->alias);
 		pp_arguments_end(arguments);
 		pp_arguments_device(arguments, device, "scsi-cd");
@@ -316,7 +309,7 @@ static void put_usb(
 		pp_arguments_prop(arguments, "id", device->alias);
 	} else {
 		pp_arguments_device(arguments, device, "usb-storage");
-		put_usb_place(arguments, &device->place);
+		pp_arguments_usb_place(arguments, &device->place);
 		pp_arguments_prop(arguments, "drive", node);
 		pp_arguments_prop(arguments, "id", device->alias);
 		pp_arguments_prop(
@@ -330,6 +323,18 @@ static void put_floppy(
 {
 	pp_arguments_device(arguments, device, "floppy");
 	pp_arguments_propf(arguments, "unit", "%u", device->place.unit);
+	pp_arguments_prop(arguments, "drive", node);
+	pp_arguments_prop(arguments, "id", device->alias);
+	put_common(arguments, device);
+}
+
+/* A namespace: its controller has the serial number, and what is done about errors is QEMU's. */
+static void put_namespace(
+	struct pp_arguments *arguments, const struct pp_domain_device *device, const char *node)
+{
+	pp_arguments_device(arguments, device, "nvme-ns");
+	pp_arguments_propf(arguments, "bus", "nvme%u", device->place.controller);
+	pp_arguments_propf(arguments, "nsid", "%u", device->place.unit + 1);
 	pp_arguments_prop(arguments, "drive", node);
 	pp_arguments_prop(arguments, "id", device->alias);
 	put_common(arguments, device);
@@ -355,6 +360,9 @@ void pp_arguments_disk(struct pp_arguments *arguments, const struct pp_domain_de
 		break;
 	case PP_BUS_FDC:
 		put_floppy(arguments, device, node);
+		break;
+	case PP_BUS_NVME:
+		put_namespace(arguments, device, node);
 		break;
 	}
 }

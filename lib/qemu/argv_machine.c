@@ -1,12 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The machine itself: type, memory, clock. */
+/* The machine itself: type, CPUs, clock. */
 #include "base/parse.h"
 #include "lib/qemu/arguments.h"
 #include <inttypes.h>
 #include <string.h>
 #include <time.h>
-
-#define BACKEND "pc.ram"
 
 static const struct pp_timer *find_timer(const struct pp_domain *domain, const char *name)
 {
@@ -14,11 +12,6 @@ static const struct pp_timer *find_timer(const struct pp_domain *domain, const c
 		if (pp_text_is(domain->clock.timers[i].name, name))
 			return &domain->clock.timers[i];
 	return NULL;
-}
-
-static bool has_backend(const struct pp_domain *domain)
-{
-	return domain->hugepages || domain->memory_memfd || domain->memory_preallocated;
 }
 
 static void put_features(struct pp_arguments *arguments)
@@ -42,8 +35,7 @@ static void put_features(struct pp_arguments *arguments)
 		pp_arguments_switch(arguments, "hpet", hpet->present);
 	if (pit)
 		pp_arguments_switch(arguments, "pit", pit->present);
-	if (has_backend(domain))
-		pp_arguments_prop(arguments, "memory-backend", BACKEND);
+	pp_arguments_memory_name(arguments);
 	if (domain->memory_nosharepages)
 		pp_arguments_prop(arguments, "mem-merge", "off");
 	for (size_t i = 0; i < domain->n_devices; i++)
@@ -66,45 +58,6 @@ static void put_accelerator(struct pp_arguments *arguments)
 			"<domain type='kvm'> needs a QEMU with KVM, which %s is not",
 			arguments->capabilities->binary);
 	pp_arguments_pair(arguments, "-accel", "kvm");
-}
-
-/* Memory that is more than pages as they come. Huge pages need no file system of the host that way,
- * and nothing of them is left when QEMU ends. */
-static void put_backend(struct pp_arguments *arguments)
-{
-	const struct pp_domain *domain = arguments->domain;
-	bool memfd = domain->hugepages || domain->memory_memfd;
-	unsigned threads = domain->memory_threads ? domain->memory_threads : domain->vcpus;
-	struct pp_json *object = pp_json_object();
-
-	pp_json_set_string(
-		object, "qom-type", memfd ? "memory-backend-memfd" : "memory-backend-ram");
-	pp_json_set_string(object, "id", BACKEND);
-	pp_json_set_int(object, "size", (int64_t)domain->memory);
-	if (domain->hugepages)
-		pp_json_set_bool(object, "hugetlb", true);
-	if (domain->hugepage_size)
-		pp_json_set_int(object, "hugetlbsize", (int64_t)domain->hugepage_size);
-	if (memfd)
-		pp_json_set_bool(object, "share", domain->memory_shared);
-	if (domain->hugepages || domain->memory_preallocated) {
-		pp_json_set_bool(object, "prealloc", true);
-		pp_json_set_int(object, "prealloc-threads", threads);
-	}
-	pp_arguments_json(arguments, "-object", object);
-}
-
-static void put_memory(struct pp_arguments *arguments)
-{
-	const struct pp_domain *domain = arguments->domain;
-
-	pp_arguments_begin(arguments, "-m", NULL);
-	pp_arguments_propf(arguments, "size", "%" PRIu64 "M", domain->memory >> 20);
-	pp_arguments_end(arguments);
-	if (has_backend(domain))
-		put_backend(arguments);
-	pp_arguments_pair(
-		arguments, "-overcommit", domain->memory_locked ? "mem-lock=on" : "mem-lock=off");
 }
 
 static void put_smp(struct pp_arguments *arguments, const struct pp_qemu_machine *machine)
@@ -149,8 +102,9 @@ void pp_arguments_machine(struct pp_arguments *arguments)
 	pp_arguments_end(arguments);
 	put_accelerator(arguments);
 	pp_arguments_cpu(arguments);
-	put_memory(arguments);
+	pp_arguments_memory(arguments);
 	put_smp(arguments, machine);
+	pp_arguments_numa(arguments);
 }
 
 /* ---- clock

@@ -88,6 +88,24 @@ int pp_arguments_tap(
 	return file->fd;
 }
 
+const char *pp_arguments_node(struct pp_arguments *arguments, const char *path)
+{
+	if (arguments->options->first_fd > 0)
+		add_file(arguments, PP_FILE_NODE, path);
+	return path;
+}
+
+int pp_arguments_tpm(struct pp_arguments *arguments)
+{
+	const struct pp_launch_file *file =
+		arguments->options->first_fd > 0
+			? add_file(arguments, PP_FILE_TPM,
+				  arguments->options->tpm ? arguments->options->tpm : "")
+			: NULL;
+
+	return file ? file->fd : 0;
+}
+
 int pp_arguments_vhost(struct pp_arguments *arguments)
 {
 	const struct pp_launch_file *file =

@@ -10,9 +10,11 @@
 #include <sys/wait.h>
 
 #define BINARY "/usr/bin/qemu-system-x86_64"
+#define SWTPM "/usr/bin/swtpm"
 #define DEADLINE_MS 60000
 
 static char folder[] = "/tmp/pcipass-accept-XXXXXX";
+static char variables[64];
 
 /* The definitions keep everything under /guests. */
 static char *rebase(const char *xml, size_t *ret_length)
@@ -116,7 +118,7 @@ static char *adapt(const char *argument)
 		pp_buffer_printf(&buffer, "user%s", id);
 	} else if (!strcmp(argument, "kvm")) {
 		pp_buffer_puts(&buffer, "tcg");
-	} else if (pp_text_starts(argument, "host,")) {
+	} else if (!strcmp(argument, "host") || pp_text_starts(argument, "host,")) {
 		const char *word;
 		size_t length;
 
@@ -245,13 +247,56 @@ static void run(const char *name, const struct definition *definition)
 		free(argv[i]);
 }
 
-static void qemu_accepts_each_definition(void **state)
+/* Its TPM: one that listens where the arguments say, and ends with QEMU. */
+static void start_tpm(const struct pp_domain *domain)
+{
+	char control[64];
+	const char *const argv[] = {SWTPM, "socket", "--tpm2", "--tpmstate", "dir=.,mode=0600",
+		"--ctrl", control, "--terminate", NULL};
+	const struct pp_spawn spawn = {
+		.argv = argv, .chdir = folder, .new_session = true, .die_with_parent = true};
+	PP_BUFFER struct pp_buffer path = PP_BUFFER_INIT;
+	struct pp_error error = {0};
+	bool any = false;
+	pid_t pid;
+
+	for (size_t i = 0; i < domain->n_devices; i++)
+		any = any || domain->devices[i].kind == PP_DEV_TPM;
+	if (!any)
+		return;
+	if (access(SWTPM, X_OK) < 0)
+		skip();
+	snprintf(control, sizeof(control), "type=unixio,path=%s/swtpm.sock", folder);
+	assert_int_equal(pp_process_spawn(&spawn, &pid, &error), 0);
+	pp_buffer_printf(&path, "%s/swtpm.sock", folder);
+	for (int tries = 0; access(path.data, F_OK) < 0; tries++) {
+		assert_true(tries < 600);
+		usleep(100000); /* nothing tells when a foreign program listens */
+	}
+}
+
+static void try_definition(const char *name, const char *xml, size_t length,
+	const struct pp_qemu_capabilities *capabilities)
 {
 	const struct pp_launch_options options = {.folder = folder,
 		.qmp_fd = 9,
 		.now = 1700000000,
 		.firmwares = definitions_firmwares(),
+		.nvram = variables,
 		.bridges = definitions_bridges};
+	struct definition definition;
+
+	definition_build(&definition, name, xml, length, capabilities, &options);
+	make_files(definition.assigned);
+	make_variables(&definition.launch->flash);
+	start_tpm(definition.assigned);
+	run(name, &definition);
+	definition_done(&definition);
+}
+
+/* Each of a folder; with MORE put in behind its other devices. */
+static void try_folder(const char *from, const char *more)
+{
 	struct pp_qemu_capabilities *capabilities;
 	struct pp_error error = {0};
 	struct dirent **list;
@@ -260,21 +305,23 @@ static void qemu_accepts_each_definition(void **state)
 	if (access(BINARY, X_OK) < 0)
 		skip();
 	assert_non_null(mkdtemp(folder));
+	snprintf(variables, sizeof(variables), "%s/VARS.fd", folder);
 	if (pp_qemu_capabilities_ask(BINARY, &capabilities, &error) < 0)
 		fail_msg("%s", error.text);
-	count = definitions_list(".", &list);
+	count = definitions_list(from, &list);
 	for (size_t i = 0; i < count; i++) {
-		struct definition definition;
+		PP_BUFFER struct pp_buffer path = PP_BUFFER_INIT;
+		PP_BUFFER struct pp_buffer whole = PP_BUFFER_INIT;
 		size_t length = 0;
-		char *xml = definitions_read(list[i]->d_name, ".xml", NULL),
-		     *text = rebase(xml, &length);
 
-		definition_build(
-			&definition, list[i]->d_name, text, length, capabilities, &options);
-		make_files(definition.assigned);
-		make_variables(&definition.launch->flash);
-		run(list[i]->d_name, &definition);
-		definition_done(&definition);
+		pp_buffer_printf(&path, "%s/%s", from, list[i]->d_name);
+		char *xml = definitions_read(path.data, ".xml", NULL);
+		char *end = strstr(xml, "  </devices>");
+		pp_buffer_append(&whole, xml, end ? (size_t)(end - xml) : strlen(xml));
+		if (end)
+			pp_buffer_printf(&whole, "%s%s", more, end);
+		char *text = rebase(whole.data, &length);
+		try_definition(list[i]->d_name, text, length, capabilities);
 		free(text);
 		free(xml);
 	}
@@ -282,9 +329,26 @@ static void qemu_accepts_each_definition(void **state)
 	pp_qemu_capabilities_free(capabilities);
 }
 
+static void qemu_accepts_each_definition(void **state)
+{
+	try_folder(".", "");
+}
+
+/* What virt-install makes of ten systems, untouched, and a host device put in. */
+static void qemu_accepts_virt_install(void **state)
+{
+	try_folder("virt-install",
+		"    <hostdev mode='subsystem' type='pci' managed='yes'>\n"
+		"      <source>\n"
+		"        <address domain='0x0000' bus='0x01' slot='0x00' function='0x0'/>\n"
+		"      </source>\n"
+		"    </hostdev>\n");
+}
+
 static int remove_folder(void **state)
 {
 	pp_file_remove_tree(AT_FDCWD, folder);
+	strcpy(folder + strlen(folder) - 6, "XXXXXX");
 	return 0;
 }
 
@@ -292,6 +356,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_teardown(qemu_accepts_each_definition, remove_folder),
+		cmocka_unit_test_teardown(qemu_accepts_virt_install, remove_folder),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -207,6 +207,8 @@ static void put_launch(
 		pp_buffer_printf(buffer, "%d %s %d %s\n", file->use, file->path, file->shared,
 			file->tap ? file->tap : "");
 	}
+	for (size_t i = 0; launch->pins[i]; i++)
+		pp_buffer_printf(buffer, "%s\n", launch->pins[i]);
 	pp_buffer_printf(buffer, "%s\n", domain->cpu.vendor ? domain->cpu.vendor : "");
 	pp_buffer_printf(buffer, "%s\n", launch->flash.template ? launch->flash.template : "");
 	while ((device = pp_domain_next_hostdev(domain, device)))
