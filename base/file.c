@@ -10,6 +10,7 @@
 #include <sys/random.h>
 #include <sys/stat.h>
 #include <time.h>
+#include <unistd.h>
 
 #define READ_STEP ((size_t)4096)
 #define REMOVE_DEPTH 128
@@ -155,6 +156,30 @@ int pp_file_replace(int dir_fd, const char *path, const void *data, size_t lengt
 	if (fsync(folder) < 0 && errno != EINVAL && errno != EROFS)
 		return -errno;
 	return 0;
+}
+
+/* As temporary_open names them. */
+static bool is_temporary(const char *file, const char *name)
+{
+	size_t length = strnlen(name, 200);
+	return file[0] == '.' && strncmp(file + 1, name, length) == 0 && file[length + 1] == '.' &&
+	       strlen(file + length + 2) == 12 &&
+	       strspn(file + length + 2, "0123456789abcdef") == 12;
+}
+
+void pp_file_sweep(int folder, const char *name)
+{
+	int fd = openat(folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *entries = fd < 0 ? NULL : fdopendir(fd);
+	if (!entries) {
+		if (fd >= 0)
+			close(fd);
+		return;
+	}
+	for (struct dirent *entry; (entry = readdir(entries));)
+		if (is_temporary(entry->d_name, name))
+			unlinkat(folder, entry->d_name, 0);
+	closedir(entries);
 }
 
 static int mkdir_one(int dir_fd, const char *path, mode_t mode)

@@ -28,6 +28,7 @@ static int take_lock(struct pp_context *context, int *ret_fd, struct pp_error *e
 			"another host-setup is at work on this machine");
 	if (r < 0)
 		return pp_error_errno(error, r, "taking the lock of host-setup");
+	pp_setup_record_sweep(context);
 	*ret_fd = PP_TAKE_FD(fd);
 	return 0;
 }
@@ -178,6 +179,15 @@ static int do_steps(struct pp_setup_hands *hands, const struct pp_setup_record *
 	return r < 0 ? r : run_refreshes(hands, record, base, error);
 }
 
+/* What only makes another file of others' anew leaves nothing to take back. */
+static void forget_done(struct pp_setup_record *record, size_t base)
+{
+	for (size_t i = record->n_steps; i-- > base;)
+		if (record->steps[i].kind == PP_SETUP_COMMAND && !record->steps[i].undo &&
+			!record->steps[i].refresh)
+			pp_setup_record_remove(record, i);
+}
+
 static int apply_locked(struct pp_setup_hands *hands, const struct pp_setup *setup,
 	struct pp_setup_record *record, bool *changed, struct pp_error *error)
 {
@@ -206,6 +216,7 @@ static int apply_locked(struct pp_setup_hands *hands, const struct pp_setup *set
 	}
 	if (setup->confirm)
 		r = take_back(hands, record, 0, true, error);
+	forget_done(record, before);
 	record->base = -1;
 	int saved = pp_setup_record_save(hands->effects, record, r < 0 ? NULL : error);
 	return r < 0 ? r : saved;
@@ -360,9 +371,13 @@ static int plan(struct pp_context *context, const struct pp_host *host,
 	PP_CLEANUP(pp_setup_record_freep) struct pp_setup_record *record = NULL;
 	PP_CLEANUP(pp_boot_freep) struct pp_boot *boot = NULL;
 	struct pp_setup_past past;
+	struct pp_boot_image_info image = {0};
 	int r = read_past(context, host, &record, &boot, &past, error);
+	if (r >= 0)
+		r = pp_boot_image_info(context, &image, error);
 	if (r < 0)
 		return r;
+	past.image = image.stale && image.supported ? image.command : NULL;
 	if (confirm) {
 		r = pp_setup_may_confirm(host, &past, error);
 		return r < 0 ? r : pp_setup_make(host, boot, NULL, &past, true, ret_setup, error);

@@ -240,6 +240,13 @@ static char *print(const struct pp_setup_record *record)
 	return pp_json_print(object, true);
 }
 
+void pp_setup_record_sweep(struct pp_context *context)
+{
+	PP_CLOSE int folder = pp_store_inside(context, FOLDER, false, 0755);
+	if (folder >= 0)
+		pp_file_sweep(folder, NAME);
+}
+
 int pp_setup_record_save(
 	struct pp_effects *effects, const struct pp_setup_record *record, struct pp_error *error)
 {

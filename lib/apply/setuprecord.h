@@ -32,6 +32,8 @@ void pp_setup_record_remove(struct pp_setup_record *record, size_t at);
 /* One without steps is removed. An effect. */
 int pp_setup_record_save(
 	struct pp_effects *effects, const struct pp_setup_record *record, struct pp_error *error);
+/* What a killed save has left beside it; under the lock. */
+void pp_setup_record_sweep(struct pp_context *context);
 bool pp_setup_record_has_trial(const struct pp_setup_record *record);
 
 #endif

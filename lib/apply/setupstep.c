@@ -135,6 +135,15 @@ static int remove_file(
 	return 0;
 }
 
+/* A run that was killed while it wrote leaves a file beside it. */
+static void sweep(struct pp_setup_hands *hands, const char *path)
+{
+	const char *name;
+	PP_CLOSE int folder = open_folder(hands->effects->context, path, false, &name);
+	if (folder >= 0)
+		pp_file_sweep(folder, name);
+}
+
 static int undo_file(struct pp_setup_hands *hands, const struct pp_setup_step *step, bool made,
 	struct pp_error *error)
 {
@@ -144,6 +153,7 @@ static int undo_file(struct pp_setup_hands *hands, const struct pp_setup_step *s
 	PP_FREE char *now = text;
 	if (r < 0)
 		return r;
+	sweep(hands, step->subject);
 	if (!step->from)
 		return now || made ? remove_file(hands, step->subject, made, error) : 0;
 	if (pp_text_is(now, step->from))

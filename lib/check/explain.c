@@ -125,6 +125,17 @@ static int explain_id(struct explainer *explainer, const char *id)
 
 		return item.cause && item.remedy ? add(explainer, &item) : -ENOMEM;
 	}
+	const struct pp_explain_id *others = pp_explain_ids(&count);
+	for (size_t i = 0; i < count; i++) {
+		if (!pp_text_is(others[i].id, id))
+			continue;
+		return add(explainer, &(struct pp_explanation){.line = others[i].id,
+					      .fragment = others[i].id,
+					      .rows = "",
+					      .ids = "",
+					      .cause = others[i].cause,
+					      .remedy = others[i].remedy});
+	}
 	return 0;
 }
 

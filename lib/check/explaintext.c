@@ -45,8 +45,7 @@ static const struct pp_explain_entry table[] = {
 	{"No interrupt remapping support", "16", "no-interrupt-remapping",
 		"the IOMMU does not remap interrupts, so a guest could raise any interrupt of the "
 		"host",
-		"newer firmware; or, at a risk, echo 1 > "
-		"/sys/module/vfio_iommu_type1/parameters/allow_unsafe_interrupts"},
+		"newer firmware; or, at a risk, pcipass host-setup --accept-unsafe-interrupts"},
 	{"not in IVRS table", "16 61", "no-interrupt-remapping iommu-fault",
 		"the firmware's table forgets an IOAPIC, so AMD-Vi does not remap interrupts",
 		"newer firmware; or ivrs_ioapic[ID]=BUS:SLOT.FUNCTION on the kernel's command "

@@ -41,8 +41,10 @@ static void kernel_off(struct pp_check_run *run)
 			iommu->table);
 		pp_finding_evidence(run, "/proc/cmdline: %s; /sys/class/iommu: empty", off);
 		pp_finding_remedy(run,
-			"remove %s from the kernel's command line in the boot loader and reboot",
+			"pcipass host-setup takes %s out of the files of the boot loader that "
+			"starts this host; then reboot",
 			off);
+		pp_finding_can_do(run);
 		return;
 	}
 	pp_finding_add(run, PP_FAIL,
@@ -51,13 +53,16 @@ static void kernel_off(struct pp_check_run *run)
 	pp_finding_evidence(run,
 		"/sys/firmware/acpi/tables/%s: there; /sys/class/iommu: empty; /proc/cmdline: %s",
 		iommu->table, kernel && kernel->command_line ? kernel->command_line : "");
-	if (pp_text_is(iommu->table, "DMAR"))
-		pp_finding_remedy(run, "add intel_iommu=on to the kernel's command line in the "
-				       "boot loader and reboot");
-	else
+	if (pp_text_is(iommu->table, "DMAR")) {
+		pp_finding_remedy(run,
+			"pcipass host-setup sets intel_iommu=on in the boot loader that starts "
+			"this host, where this kernel needs it; then reboot");
+		pp_finding_can_do(run);
+	} else {
 		pp_finding_remedy(run,
 			"look for AMD-Vi or IOMMU lines in the kernel log (dmesg | grep -iE "
 			"'AMD-Vi|IOMMU') for why the kernel gave it up; update the firmware");
+	}
 }
 
 void pp_check_no_iommu(struct pp_check_run *run)
@@ -93,7 +98,9 @@ void pp_check_no_iommu(struct pp_check_run *run)
 		"has none");
 	pp_finding_evidence(run, "/sys/firmware/acpi/tables: neither DMAR nor IVRS; "
 				 "/sys/class/iommu: empty");
-	pp_finding_remedy(run, "switch on %s in the firmware's setup; a newer BIOS may be needed",
+	pp_finding_remedy(run,
+		"switch on %s in the firmware's setup (pcipass host-setup says where this board's "
+		"maker has it); a newer BIOS may be needed",
 		firmware_word(iommu->cpu));
 }
 
@@ -146,11 +153,14 @@ void pp_check_no_interrupt_remapping(struct pp_check_run *run)
 	else
 		pp_finding_evidence(
 			run, "/sys/firmware/acpi/tables/%s", iommu->table ? iommu->table : "IVRS");
-	if (pp_check_parameter(run, "intremap=off"))
-		pp_finding_remedy(
-			run, "remove intremap=off from the kernel's command line and reboot");
-	else
+	if (pp_check_parameter(run, "intremap=off")) {
+		pp_finding_remedy(run,
+			"pcipass host-setup takes intremap=off out of the files of the boot loader "
+			"that starts this host; then reboot");
+		pp_finding_can_do(run);
+	} else {
 		pp_finding_remedy(run,
 			"update the firmware; or accept that a guest can attack the host: "
-			"echo 1 > /sys/module/vfio_iommu_type1/parameters/allow_unsafe_interrupts");
+			"pcipass host-setup --accept-unsafe-interrupts");
+	}
 }

@@ -25,4 +25,10 @@ struct pp_explain_entry {
 };
 const struct pp_explain_entry *pp_explain_table(size_t *ret_count);
 
+/* An id of a finding or an error that is no check's. */
+struct pp_explain_id {
+	const char *id, *cause, *remedy;
+};
+const struct pp_explain_id *pp_explain_ids(size_t *ret_count);
+
 #endif

@@ -82,7 +82,7 @@ static const struct {
 static const char *const programs[] = {"bootctl", "dracut", "grub-editenv", "grub-mkconfig",
 	"grub-reboot", "grub2-editenv", "grub2-mkconfig", "grub2-reboot", "grubby",
 	"kernel-install", "limine-mkinitcpio", "limine-update", "mkinitcpio", "proxmox-boot-tool",
-	"rpm-ostree", "setsebool", "sysctl", "systemd-tmpfiles", "update-grub"};
+	"rpm-ostree", "setsebool", "sysctl", "systemd-tmpfiles", "update-grub", "update-initramfs"};
 static const char *const paths[] = {"/usr/sbin/", "/usr/bin/", "/sbin/", "/bin/"};
 static const char *const variables[] = {"LoaderInfo", "StubInfo", "LoaderEntrySelected"};
 

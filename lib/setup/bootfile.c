@@ -56,11 +56,18 @@ static int refuse(struct pp_error *error, const char *path, unsigned line, const
 	return -EINVAL;
 }
 
+bool pp_bootfile_is_blank(const char *text, size_t length)
+{
+	while (length > 0 && memchr(" \t\n", text[length - 1], 3))
+		length--;
+	return length == 0;
+}
+
 int pp_bootfile_check(const char *path, const char *text, size_t length, struct pp_error *error)
 {
 	size_t valid = pp_utf8_valid_length(text, length);
 	const char *odd = memchr(text, '\r', length);
-	if (length == 0)
+	if (pp_bootfile_is_blank(text, length))
 		return refuse(error, path, 1, "it is empty",
 			"look why: a boot loader's settings are never empty");
 	if (length > TEXT_MAX)

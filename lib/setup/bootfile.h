@@ -21,6 +21,7 @@ enum pp_bootfile_format {
 const char *pp_bootfile_name(enum pp_bootfile_format format);
 enum pp_bootfile_format pp_bootfile_of(const char *name);
 
+bool pp_bootfile_is_blank(const char *text, size_t length); /* nothing but white space */
 /* Text that an edit may be made in: UTF-8, Unix line ends, neither empty nor huge. */
 int pp_bootfile_check(const char *path, const char *text, size_t length, struct pp_error *error);
 /* The text with the change, the same where there is nothing to be done. */

@@ -75,7 +75,7 @@ static int is_set(struct pp_maker *maker, const char *dropin, struct pp_error *e
 				file->path);
 			return -EIO;
 		}
-		if (file->length == 0 && !pp_text_is(file->path, MAIN))
+		if (pp_bootfile_is_blank(file->text, file->length) && !pp_text_is(file->path, MAIN))
 			continue;
 		r = pp_bootfile_check(file->path, file->text, file->length, error);
 		const char *text = r < 0 ? NULL : planned(maker, file);

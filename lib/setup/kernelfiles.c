@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What the kernel is given at boot beside its parameters: modules, huge pages. Files of our own. */
+/* What the kernel is given at boot beside its parameters: modules, initramfs, huge pages. Files of
+ * our own. */
 #include "base/parse.h"
 #include "lib/setup/maker.h"
 #include "lib/setup/setup.h"
@@ -29,6 +30,27 @@ void pp_need_modules(struct pp_maker *maker)
 			return;
 	}
 	pp_maker_file(maker, MODULES, PP_SETUP_MARK "vfio-pci\n");
+}
+
+/* A device that is bound from the next boot on is bound there, before the host's driver comes. */
+void pp_need_image(struct pp_maker *maker, const char *command)
+{
+	const char *words[4] = {NULL}, *word;
+	size_t length, n = 0;
+	for (const char *at = command;
+		at && n < PP_COUNT(words) && pp_text_word(&at, " ", &word, &length); n++)
+		words[n] = pp_maker_printf(maker, "%.*s", (int)length, word);
+	const char *tool = words[0] ? pp_boot_program(maker->boot, words[0]) : NULL;
+	if (!tool)
+		return;
+	pp_maker_find(maker, PP_WARN, "initramfs-stale",
+		"a device is bound, or no longer bound, from the next boot on, and the initramfs "
+		"does "
+		"not know it yet",
+		"/etc/pcipass/bindings: newer than the initramfs of this kernel", NULL)
+		->can_do = true;
+	pp_maker_command(
+		maker, pp_maker_list(maker, tool, words[1], words[2], words[3], NULL), NULL);
 }
 
 /* ---- huge pages

@@ -5,12 +5,14 @@
 #include <errno.h>
 #include <string.h>
 
-/* One that starts Linux. */
+/* One that starts Linux, or may: one that cannot be read, or is empty, is refused when it is
+ * edited. */
 static bool is_entry(const struct pp_boot_file *file, const char *folder)
 {
-	return pp_boot_under(file->path, folder) && file->text &&
-	       !strstr(file->path, PP_ONCE_ENTRY) &&
-	       (pp_text_starts(file->text, "linux") || strstr(file->text, "\nlinux"));
+	if (!pp_boot_under(file->path, folder) || strstr(file->path, PP_ONCE_ENTRY))
+		return false;
+	return !file->text || pp_bootfile_is_blank(file->text, file->length) ||
+	       pp_text_starts(file->text, "linux") || strstr(file->text, "\nlinux");
 }
 
 static int edit_entries(struct pp_maker *maker, const char *folder, struct pp_error *error)
@@ -149,9 +151,11 @@ static int edit_limine(struct pp_maker *maker, struct pp_error *error)
 {
 	static const char settings[] = "/etc/default/limine";
 	const char *tool = pp_boot_program(maker->boot, "limine-mkinitcpio");
-	const char *text = pp_boot_text(maker->boot, settings);
+	const struct pp_boot_file *file = pp_boot_file(maker->boot, settings);
+	bool plain = file && file->text && !pp_bootfile_is_blank(file->text, file->length) &&
+		     !strstr(file->text, "KERNEL_CMDLINE[default]");
 	tool = tool ? tool : pp_boot_program(maker->boot, "limine-update");
-	if (!tool || !text || !strstr(text, "KERNEL_CMDLINE[default]"))
+	if (!tool || !file || plain)
 		return pp_maker_edit(
 			maker, PP_BOOTFILE_LIMINE, pp_loader_limine(maker), NULL, error);
 	size_t before = maker->n_steps;

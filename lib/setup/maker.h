@@ -53,9 +53,10 @@ void pp_need_iommu(struct pp_maker *maker);
 void pp_need_interrupts(struct pp_maker *maker);
 /* firmware.c: "VT-d" on this board, where its vendor has put it; NULL: not known */
 const char *pp_firmware_setting(struct pp_maker *maker);
-/* kernelfiles.c: modules at boot, huge pages; policy.c: SELinux, AppArmor */
+/* kernelfiles.c: modules at boot, initramfs, huge pages; policy.c: SELinux, AppArmor */
 void pp_need_modules(struct pp_maker *maker);
 int pp_need_pages(struct pp_maker *maker, struct pp_error *error);
+void pp_need_image(struct pp_maker *maker, const char *command); /* the initramfs */
 void pp_need_policy(struct pp_maker *maker);
 
 /* ---- loader.c: the loader that is really used, and its files */

@@ -78,13 +78,14 @@ static int make(struct pp_maker *maker, const struct pp_setup_past *past, bool c
 	pp_need_iommu(maker);
 	pp_need_interrupts(maker);
 	say_reboot(maker);
-	if (past && waits(maker, past))
+	if (waits(maker, past))
 		maker->change = (struct pp_words_change){0};
 	r = make_parameters(maker, error);
 	if (r < 0)
 		return r;
 	pp_need_modules(maker);
 	pp_need_policy(maker);
+	pp_need_image(maker, past->image);
 	return pp_need_pages(maker, error);
 }
 

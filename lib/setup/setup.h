@@ -15,6 +15,8 @@ struct pp_setup_past {
 	bool rebooted;                 /* since then */
 	const char *loader;            /* that was set; NULL: none */
 	struct pp_words_change change; /* its kernel parameters */
+	const char *image; /* the command that makes the initramfs anew, which lacks a binding as it
+			    * is now; NULL: it has them, or there is none */
 };
 /* CONFIRM: those of PAST are made permanent; else what is missing is found out. */
 int pp_setup_make(const struct pp_host *host, const struct pp_boot *boot,

@@ -277,16 +277,53 @@ class Layout(unittest.TestCase):
                 self.assertEqual(status, FAILED, err)
                 self.assertIn(said, err)
                 self.assertEqual(files(self.root), before)
-        for name, path in (("chapter", "/boot/grub/grub.conf"), ("limine", "/boot/limine.conf"),
-                ("arch-uki", "/etc/kernel/cmdline"), ("two-loaders", "/efi/loader/entries/linux.conf")):
-            with self.subTest(name=name):
+
+    def test_bad_files_of_each_loader(self):
+        """Refused with the file and, where it has one, the line; untouched."""
+        def link(path):
+            os.rename(path, path + ".other")
+            os.symlink(os.path.basename(path) + ".other", path)
+        cases = (
+            ("empty", ":1: it is empty", lambda path: put("", path, "")),
+            ("blank", ":1: it is empty", lambda path: put("", path, "\n \n")),
+            ("crlf", ":1: it has Windows line ends", lambda path: put("", path, get("", path).replace("\n", "\r\n") + "\r\n")),
+            ("latin", ": it is not UTF-8", lambda path: put("", path, get("", path).encode() + b"# \xe4\n")),
+            ("zero", ": it ", lambda path: put("", path, get("", path).encode() + b"\0\n")),
+            ("mode", ": it is not writable", lambda path: os.chmod(path, 0o444)),
+            ("link", ": it is a link to ", link),
+            ("folder", ": it cannot be read", lambda path: (os.remove(path), os.mkdir(path))),
+            ("huge", ": it cannot be read", lambda path: put("", path, b"#" * (20 << 20))),
+        )
+        for name, loader, path in (("chapter", "grub-legacy", "/boot/grub/grub.conf"), ("limine", "limine", "/boot/limine.conf"),
+                ("limine-tool", "limine", "/etc/default/limine"), ("arch-uki", "uki", "/etc/kernel/cmdline"),
+                ("two-loaders", "systemd-boot", "/efi/loader/entries/linux.conf"), ("rhel7", "grub", "/etc/default/grub"),
+                ("proxmox-systemd-boot", "systemd-boot", "/etc/kernel/cmdline")):
+            for kind, said, spoil in cases:
+                with self.subTest(name=name, kind=kind):
+                    shutil.rmtree(self.root, ignore_errors=True)
+                    make(name, self.root)
+                    spoil(self.root + path)
+                    before = files(self.root)
+                    status, out, err = self.run_setup("--yes", "--permanent", "--loader", loader)
+                    self.assertIn(status, (FAILED, NOT_READY), out + err)
+                    self.assertIn(path + said[:1], err)
+                    self.assertIn(said, err)
+                    self.assertEqual(files(self.root), before)
+
+    def test_syntax_that_is_not_understood(self):
+        for name, path, text, line in (
+                ("chapter", "/boot/grub/grub.conf", "default=0\n", 1),
+                ("limine", "/boot/limine.conf", "timeout: 5\n", 1),
+                ("rhel7", "/etc/default/grub", "GRUB_CMDLINE_LINUX=$(cat x)\n", 1),
+                ("rhel7", "/etc/default/grub", "A=1\nGRUB_CMDLINE_LINUX='a\n", 2)):
+            with self.subTest(name=name, text=text):
                 shutil.rmtree(self.root, ignore_errors=True)
                 make(name, self.root)
-                put(self.root, path, get(self.root, path).replace("\n", "\r\n") + "\r")
+                put(self.root, path, text)
                 before = files(self.root)
-                status, _, err = self.run_setup("--yes")
-                self.assertEqual(status, FAILED, err)
-                self.assertIn(path + ":", err)
+                status, out, err = self.run_setup("--yes", "--permanent")
+                self.assertEqual(status, FAILED, out + err)
+                self.assertIn("%s:%d: " % (path, line), err)
                 self.assertEqual(files(self.root), before)
 
     def test_a_link_does_not_lead_out(self):
@@ -363,6 +400,42 @@ class Layout(unittest.TestCase):
         self.assertNotIn("virt_use_sysfs=on", err)
         _, _, err = self.run_setup("--undo", status=OK)
         self.assertIn("not run below ROOT: /usr/sbin/setsebool -P virt_use_vfio=off", err)
+        for name in ("virt_use_sysfs", "virt_manage_sysfs"): # an old policy
+            put(self.root, "/sys/fs/selinux/booleans/" + name, "0 0")
+        _, out, err = self.run_setup("--yes", status=OK)
+        self.assertNotIn("old guides", out)
+        self.assertIn("/usr/sbin/setsebool -P virt_use_vfio=on virt_use_sysfs=on virt_manage_sysfs=on\n", err)
+        os.remove(self.root + "/usr/sbin/setsebool")
+        self.run_setup("--undo", status=OK)
+        _, out, _ = self.run_setup("--yes", status=OK)
+        self.assertIn("install policycoreutils, then: setsebool -P virt_use_vfio on", out)
+
+    def test_initramfs(self):
+        """Made anew where a binding needs it, and only there."""
+        make("already", self.root)
+        put(self.root, "/usr/sbin/update-initramfs", "")
+        put(self.root, "/boot/initrd.img-" + RELEASE, "")
+        _, out, err = self.run_setup("--yes", status=OK)
+        self.assertNotIn("initramfs", out + err)
+        put(self.root, "/etc/pcipass/bindings/0000:01:00.0", "")
+        os.utime(self.root + "/boot/initrd.img-" + RELEASE, (1, 1))
+        before = files(self.root)
+        _, out, err = self.run_setup("--yes", status=OK)
+        self.assertIn("WARN [initramfs-stale]", out)
+        self.assertIn("not run below ROOT: /usr/sbin/update-initramfs -u -k all", err)
+        self.assertEqual(files(self.root), before)
+        _, out, err = self.run_setup("--undo", status=OK)
+        self.assertNotIn("initramfs", out + err)
+
+    def test_explained(self):
+        """What stands in brackets can be asked for."""
+        said = "".join(get(HERE, "/%s/expected/said" % name) for name in layouts())
+        ids = set(re.findall(r"^(?:PASS|NOTE|WARN|FAIL) \[([a-z-]+)\]", said, re.M))
+        self.assertIn("boot-once", ids)
+        make("already", self.root)
+        for name in ids | {"loader-file", "loader-unknown", "setup-once-missed", "setup-other-loader", "initramfs-stale"}:
+            result = subprocess.run([PROGRAM, "--root", self.root, "explain", name], stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+            self.assertEqual(result.returncode, OK, result.stdout)
 
     def test_unsafe_interrupts(self):
         make("already", self.root)

@@ -71,6 +71,22 @@ static void a_failed_replacement_leaves_nothing(void **state)
 	assert_int_equal(count_entries(), before);
 }
 
+/* Only what an interrupted replacement of this very name has left. */
+static void swept(void **state)
+{
+	static const char *const kept[] = {"s", ".s", ".s.0123456789a", ".s.0123456789abc",
+		".s.0123456789aG", ".sx.0123456789ab", "s.0123456789ab"};
+	for (size_t i = 0; i < PP_COUNT(kept); i++)
+		assert_int_equal(pp_file_replace(at, kept[i], "", 0, 0600), 0);
+	assert_int_equal(pp_file_replace(at, ".s.0123456789ab", "", 0, 0600), 0);
+	int before = count_entries();
+	pp_file_sweep(at, "s");
+	assert_int_equal(count_entries(), before - 1);
+	assert_false(pp_file_exists(at, ".s.0123456789ab"));
+	for (size_t i = 0; i < PP_COUNT(kept); i++)
+		assert_int_equal(unlinkat(at, kept[i], 0), 0);
+}
+
 static void a_link_is_replaced_and_not_followed(void **state)
 {
 	assert_int_equal(pp_file_replace(at, "kept", "kept", 4, 0600), 0);
@@ -181,6 +197,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(replaced_and_read),
 		cmocka_unit_test(a_failed_replacement_leaves_nothing),
+		cmocka_unit_test(swept),
 		cmocka_unit_test(a_link_is_replaced_and_not_followed),
 		cmocka_unit_test(long_links),
 		cmocka_unit_test(large_files),

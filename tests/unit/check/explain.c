@@ -145,6 +145,25 @@ static void test_ids(void **state)
 	pp_host_free(host);
 }
 
+/* And what is no check, but stands in brackets. */
+static void test_other_ids(void **state)
+{
+	size_t count, n_checks;
+	const struct pp_explain_id *ids = pp_explain_ids(&count);
+	const struct pp_check_info *checks = pp_check_table(&n_checks);
+
+	for (size_t i = 0; i < count; i++) {
+		struct pp_explanations *explanations = explain(ids[i].id, NULL);
+
+		assert_int_equal(explanations->n_items, 1);
+		assert_string_equal(explanations->items[0].cause, ids[i].cause);
+		assert_string_equal(explanations->items[0].remedy, ids[i].remedy);
+		pp_explanations_free(explanations);
+		for (size_t j = 0; j < n_checks; j++)
+			assert_string_not_equal(checks[j].id, ids[i].id);
+	}
+}
+
 /* What the host says to it now: of the device that is named, or of those that have it. */
 static void test_host(void **state)
 {
@@ -202,6 +221,7 @@ int main(void)
 		cmocka_unit_test(test_unknown),
 		cmocka_unit_test(test_several_lines),
 		cmocka_unit_test(test_ids),
+		cmocka_unit_test(test_other_ids),
 		cmocka_unit_test(test_host),
 		cmocka_unit_test(test_table),
 	};
