@@ -272,8 +272,9 @@ const struct cli_verb cli_verb_host_setup = {
 		"left as it is.\n"
 		"Huge pages are of the default size; 0=256,1=256 sets them for each node of "
 		"memory.\nWhat --undo takes back is just what was set, also from files that "
-		"others have changed since.\nInitramfs images are not touched. Below --root files "
-		"alone are changed; commands are named.\n",
+		"others have changed since.\nThe initramfs is made anew, by the system's own tool, "
+		"only where a\ndevice was bound with --config since. "
+		"Below --root files alone are changed; commands are named.\n",
 	.options = options,
 	.n_options = PP_COUNT(options),
 	.writes = true,
