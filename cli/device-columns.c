@@ -55,8 +55,10 @@ const struct cli_column cli_device_columns[] = {
 	{"RESET", "the kernel's ways to reset it", CLI_LIST, true, PP_READ_CONFIG, RESET},
 	{"USED-BY", "what on the host uses it", CLI_PHRASES, true, PP_READ_USES, USED_BY},
 	{"OWNER", "who took it: host, guest:NAME", CLI_TEXT, false, 0, OWNER},
-	{"BOOT", "the driver that it gets at each boot (nodedev-detach --config)", CLI_TEXT, false,
-		0, BOOT},
+	{"BOOT",
+		"what it gets at each boot: a driver (nodedev-detach --config), virtual functions "
+		"(nodedev-setvfs --config)",
+		CLI_TEXT, false, 0, BOOT},
 	{"PARENT", "the bridge above", CLI_TEXT, false, 0, PARENT},
 	{"LINK", "PCI Express link: now, and at best", CLI_TEXT, false, PP_READ_CONFIG, LINK},
 	{"VFS", "virtual functions: now, and at most", CLI_TEXT, false, PP_READ_CONFIG, VFS},
@@ -157,9 +159,15 @@ static void put_boot(struct cli *cli, struct pp_buffer *cell, const struct pp_de
 	PP_CLEANUP(pp_binding_list_freep) struct pp_binding_list *list = NULL;
 	if (pp_bindings_list(cli->context, &list, NULL) < 0)
 		return;
-	for (size_t i = 0; i < list->n_items; i++)
-		if (pp_text_is(list->items[i].address, device->name) && !list->items[i].fault)
-			pp_buffer_puts(cell, list->items[i].driver);
+	for (size_t i = 0; i < list->n_items; i++) {
+		const struct pp_binding *binding = &list->items[i];
+		if (!pp_text_is(binding->address, device->name) || binding->fault)
+			continue;
+		if (binding->functions)
+			pp_buffer_printf(cell, "%u functions", binding->functions);
+		else
+			pp_buffer_puts(cell, binding->driver);
+	}
 }
 
 static const char *speed_text(unsigned code)

@@ -24,10 +24,17 @@ static const struct pp_option options[] = {
 /* A binding that does not hold is nowhere else to be seen: its device is another one, or gone. */
 static void say_bindings(struct cli *cli, const struct pp_binding_list *bindings)
 {
-	for (size_t i = 0; i < bindings->n_items; i++)
-		if (bindings->items[i].fault)
+	for (size_t i = 0; i < bindings->n_items; i++) {
+		const struct pp_binding *binding = &bindings->items[i];
+		if (binding->fault && binding->functions)
+			cli_say(cli,
+				"note: %u virtual functions were to be made at each boot, and are "
+				"not: %s",
+				binding->functions, binding->fault);
+		else if (binding->fault)
 			cli_say(cli, "note: what was to go to %s at each boot is not: %s",
-				bindings->items[i].driver, bindings->items[i].fault);
+				binding->driver, binding->fault);
+	}
 }
 
 static int list_long(struct cli *cli)

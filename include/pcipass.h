@@ -262,6 +262,8 @@ enum pp_setting_kind {
 			  */
 	PP_SETTING_PORT, /* an interface that the network's settings name: name; known: it is there
 			  */
+	PP_SETTING_FUNCTIONS, /* virtual functions that another tool makes: name the address of
+				 their physical one, value the line */
 };
 struct pp_setting {
 	enum pp_setting_kind kind;
@@ -539,8 +541,11 @@ void pp_explanations_free(struct pp_explanations *explanations);
  * ------------------------------------------------------------------------------ */
 
 enum pp_step_kind {
-	PP_STEP_MODULE, /* subject: a module; from "absent", to "loaded"; not undone */
-	PP_STEP_DRIVER, /* subject: an address; states are a driver and an override */
+	PP_STEP_MODULE,    /* subject: a module; from "absent", to "loaded"; not undone */
+	PP_STEP_DRIVER,    /* subject: an address; states are a driver and an override */
+	PP_STEP_VFS,       /* subject: a physical function; how many virtual ones it has */
+	PP_STEP_AUTOPROBE, /* subject: the same; "0": its virtual functions that are made from
+			      now on are left without a driver of the host; "1" */
 };
 #define PP_DRIVER_SIZE 64
 /* "" is none. In a wanted state, a driver of "*" is the kernel's own choice. */
@@ -551,7 +556,7 @@ struct pp_driver_state {
 struct pp_step {
 	enum pp_step_kind kind;
 	char subject[PP_DRIVER_SIZE];
-	struct pp_driver_state from, to; /* PP_STEP_MODULE uses .driver as its one word */
+	struct pp_driver_state from, to; /* all but PP_STEP_DRIVER use .driver as their one word */
 };
 struct pp_plan {
 	char verb[32];   /* "nodedev-detach", "start" */
@@ -569,6 +574,13 @@ int pp_plan_detach(const struct pp_host *host, const struct pp_device *const *de
  */
 int pp_plan_reattach(struct pp_context *context, const struct pp_host *host,
 	const struct pp_device *const *devices, size_t n_devices, struct pp_plan **ret_plan,
+	struct pp_error *error);
+/* PF gets COUNT virtual functions, without drivers; those that it has go first, also where it is to
+ * have more (the kernel knows no other way). Refuses what has no SR-IOV or no driver that makes
+ * them. Who uses those that go is the caller's to look at (pp_check_devices). HOST with
+ * PP_READ_CONFIG and PP_READ_SETTINGS. */
+int pp_plan_setvfs(struct pp_context *context, const struct pp_host *host,
+	const struct pp_device *pf, unsigned count, struct pp_plan **ret_plan,
 	struct pp_error *error);
 void pp_plan_free(struct pp_plan *plan);
 char *pp_plan_text(const struct pp_plan *plan); /* a line a step; the caller frees */
@@ -660,12 +672,14 @@ int pp_device_owner(struct pp_context *context, const struct pp_address *address
 /* ---- from the next boot on (lib/apply/binding.h) ------------------------------------------------
  */
 
-/* A device that gets this driver at each boot, before the host's own can take it. */
+/* A device that gets this driver at each boot, before the host's own can take it; or, on the host's
+ * own, this many virtual functions. */
 struct pp_binding {
-	const char *address, *driver;
-	const char *identity; /* what it is known by, words */
-	int64_t when;         /* written, seconds since 1970; 0: not known */
-	const char *fault;    /* why it does not hold: another device is there now; NULL: it does */
+	const char *address, *driver; /* driver "": its own */
+	const char *identity;         /* what it is known by, words */
+	int64_t when;                 /* written, seconds since 1970; 0: not known */
+	const char *fault;  /* why it does not hold: another device is there now; NULL: it does */
+	unsigned functions; /* 0: it is about a driver */
 };
 struct pp_binding_list {
 	const struct pp_binding *items; /* by address */
@@ -682,6 +696,10 @@ int pp_binding_check(const struct pp_host *host, const struct pp_device *const *
  * Nothing is done to the devices now. */
 int pp_bindings_add(struct pp_context *context, const struct pp_device *const *devices,
 	size_t n_devices, const char *driver, bool *ret_changed, struct pp_error *error);
+/* PF gets COUNT (not 0) virtual functions at each boot, once its own driver has it. Refuses what
+ * pp_plan_setvfs does, but for a driver that is not bound now. */
+int pp_bindings_add_functions(struct pp_context *context, const struct pp_host *host,
+	const struct pp_device *pf, unsigned count, bool *ret_changed, struct pp_error *error);
 /* What is not bound is no error. The device need not be there. */
 int pp_bindings_remove(struct pp_context *context, const struct pp_address *addresses,
 	size_t n_addresses, bool *ret_changed, struct pp_error *error);
@@ -689,6 +707,9 @@ int pp_bindings_remove(struct pp_context *context, const struct pp_address *addr
  * their drivers. One that is another device now is left alone, and said; so is one that its
  * driver has already, except in an initramfs. */
 int pp_bindings_apply(struct pp_context *context, const char *address,
+	const struct pp_apply_options *options, struct pp_error *error);
+/* The same for the numbers of virtual functions alone: a device has got its driver. */
+int pp_bindings_apply_functions(struct pp_context *context, const char *address,
 	const struct pp_apply_options *options, struct pp_error *error);
 /* The image that the host boots from holds copies of the bindings. */
 struct pp_boot_image_info {

@@ -10,10 +10,11 @@
 #include <unistd.h>
 
 static const char usage[] =
-	"usage: pcipass-bind [--root DIR] [ADDRESS]\n"
+	"usage: pcipass-bind [--root DIR] [--functions] [ADDRESS]\n"
 	"Gives the device at ADDRESS, or all that are bound in /etc/pcipass/bindings, to the "
 	"driver\n"
-	"that `pcipass nodedev-detach --config` chose. The system runs this at boot.\n"
+	"that `pcipass nodedev-detach --config` chose, or makes the virtual functions that\n"
+	"`pcipass nodedev-setvfs --config` asked for. The system runs this at boot.\n"
 	"The kernel parameter pcipass.bind=0 switches it off for one boot.\n";
 
 /* The kernel's log is the only place that is there this early. */
@@ -36,10 +37,11 @@ static void progress(enum pp_event_kind kind, const char *text, void *data)
 
 int main(int argc, char **argv)
 {
-	bool help = false;
+	bool help = false, functions = false;
 	const char *root = NULL;
 	const struct pp_option options[] = {
 		{"root", 0, "DIR", "another root than /", NULL, &root},
+		{"functions", 0, NULL, "virtual functions alone", &functions, NULL},
 		{"help", 'h', NULL, "this text", &help, NULL},
 	};
 	PP_FREE const char **words = calloc((size_t)argc + 1, sizeof(*words));
@@ -60,7 +62,8 @@ int main(int argc, char **argv)
 	int r = pp_context_open(root, &context, &error);
 	struct pp_apply_options how = {.progress = progress, .data = root ? NULL : &how};
 	if (r >= 0)
-		r = pp_bindings_apply(context, n_words ? words[0] : NULL, &how, &error);
+		r = (functions ? pp_bindings_apply_functions : pp_bindings_apply)(
+			context, n_words ? words[0] : NULL, &how, &error);
 	pp_context_close(context);
 	if (r < 0 && n_words) /* of all, each was told */
 		tell(error.text, !root);

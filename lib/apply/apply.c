@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "lib/apply/apply.h"
+#include "base/buffer.h"
 #include "base/parse.h"
 #include "lib/apply/driver.h"
 #include "lib/apply/journal.h"
 #include "lib/apply/lock.h"
 #include "lib/apply/reason.h"
+#include "lib/apply/step.h"
 #include "lib/apply/trial.h"
 #include "lib/apply/undo.h"
 #include "lib/plan/plan.h"
@@ -90,7 +92,7 @@ static int check_journal(const struct pp_journal *journal, const struct pp_plan 
 	const char *guest = pp_journal_guest(journal);
 	for (size_t i = 0; i < journal->plan->n_steps; i++) {
 		const struct pp_step *step = &journal->plan->steps[i];
-		if (step->kind != PP_STEP_DRIVER || !pp_text_is(step->subject, subject))
+		if (!pp_step_of_device(step) || !pp_text_is(step->subject, subject))
 			continue;
 		/* What a guest on trial has is the guest's until that has ended. */
 		int64_t left = guest ? -1 : pp_journal_trial_left(journal);
@@ -121,11 +123,49 @@ static int check_journals(struct run *run, struct pp_error *error)
 		if (!journal->plan || journal->stale)
 			continue;
 		for (size_t j = 0; r >= 0 && j < run->plan->n_steps; j++)
-			if (run->plan->steps[j].kind == PP_STEP_DRIVER)
+			if (pp_step_of_device(&run->plan->steps[j]))
 				r = check_journal(
 					journal, run->plan, run->plan->steps[j].subject, error);
 	}
 	return r;
+}
+
+/* "uhci_hcd (driver_override none)", "2"; the caller frees. */
+static char *state_words(
+	const struct pp_step *step, const struct pp_driver_state *state, const char *word)
+{
+	PP_BUFFER struct pp_buffer text = PP_BUFFER_INIT;
+	pp_buffer_puts(&text, state->driver[0] ? state->driver : "none");
+	if (step->kind == PP_STEP_DRIVER)
+		pp_buffer_printf(
+			&text, " (%s%s)", word, state->override[0] ? state->override : "none");
+	return pp_buffer_take(&text);
+}
+
+static int refuse_changed(
+	const struct pp_step *step, const struct pp_driver_state *now, struct pp_error *error)
+{
+	PP_FREE char *was = state_words(step, &step->from, "driver_override ");
+	PP_FREE char *is = state_words(step, now, "");
+	if (!was || !is)
+		return pp_error_oom(error);
+	pp_error_set(error, PP_STATUS_FAILED, -ESTALE,
+		"%s has changed since it was looked at: its %s was %s, now it is %s", step->subject,
+		step->kind == PP_STEP_DRIVER ? "driver"
+		: step->kind == PP_STEP_VFS  ? "number of virtual functions"
+					     : "sriov_drivers_autoprobe",
+		was, is);
+	pp_error_remedy(error, "look at what else moves it, and try again");
+	return -ESTALE;
+}
+
+/* Whether a step before it makes the state that this one begins with. */
+static bool is_second(const struct pp_plan *plan, const struct pp_step *step)
+{
+	for (const struct pp_step *other = plan->steps; other < step; other++)
+		if (other->kind == step->kind && pp_text_is(other->subject, step->subject))
+			return true;
+	return false;
 }
 
 /* The plan was made some time ago and without a lock: each state is read again. */
@@ -137,29 +177,23 @@ static int check_step(struct run *run, struct pp_step *step, struct pp_error *er
 			step->from = step->to;
 		return 0;
 	}
-	int r = pp_driver_read(run->effects->context, step->subject, &now);
+	if (is_second(run->plan, step))
+		return 0;
+	int r = pp_step_read(run->effects->context, step, &now);
 	if (r == -ENODEV) {
 		pp_error_set(error, PP_STATUS_NOT_READY, r, "%s is no longer there", step->subject);
 		pp_error_id(error, "device-vanished");
 		return r;
 	}
 	if (r < 0)
-		return pp_error_errno(error, r, "%s: reading its driver", step->subject);
+		return pp_error_errno(error, r, "%s: reading its state", step->subject);
 	if (pp_driver_same(&now, &step->from))
 		return 0;
-	if (pp_driver_same(&now, &step->to)) {
+	if (pp_driver_same(&now, &step->to) && step->kind != PP_STEP_AUTOPROBE) {
 		step->from = step->to;
 		return 0;
 	}
-	pp_error_set(error, PP_STATUS_FAILED, -ESTALE,
-		"%s has changed since it was looked at: its driver was %s (driver_override %s), "
-		"now "
-		"it is %s (%s)",
-		step->subject, step->from.driver[0] ? step->from.driver : "none",
-		step->from.override[0] ? step->from.override : "none",
-		now.driver[0] ? now.driver : "none", now.override[0] ? now.override : "none");
-	pp_error_remedy(error, "look at what else moves it, and try again");
-	return -ESTALE;
+	return refuse_changed(step, &now, error);
 }
 
 static bool all_idle(const struct pp_plan *plan)
@@ -175,10 +209,9 @@ static bool all_idle(const struct pp_plan *plan)
 
 static int step_move(struct run *run, const struct pp_step *step, struct pp_error *error)
 {
-	if (step->kind == PP_STEP_MODULE)
-		return pp_effects_load(run->effects, step->subject, error);
-	pp_locks_focus(run->locks, run->effects, step->subject);
-	int r = pp_driver_move(run->effects, step->subject, &step->to, error);
+	if (pp_step_of_device(step))
+		pp_locks_focus(run->locks, run->effects, step->subject);
+	int r = pp_step_move(run->effects, step, &step->to, error);
 	if (r == -ETIMEDOUT && run->effects->stuck)
 		pp_locks_stuck(run->locks, step->subject, run->effects->stuck);
 	return r;

@@ -16,7 +16,12 @@
 #define FOLDER "/etc/pcipass/bindings"
 #define PCI "/sys/bus/pci/devices"
 #define HEAD "pcipass-binding 1"
+#define FUNCTIONS "functions "
 
+static const char functions_remark[] =
+	"# Written by `pcipass nodedev-setvfs --config`: at boot this device, and no other, gets "
+	"so many\n"
+	"# virtual functions. `pcipass nodedev-setvfs DEVICE 0 --config` ends it.\n";
 static const char remark[] =
 	"# Written by `pcipass nodedev-detach --config`: at boot this device, and no other, goes "
 	"to\n"
@@ -79,8 +84,12 @@ int pp_binding_look(
 char *pp_binding_text(const struct pp_binding_record *record)
 {
 	PP_BUFFER struct pp_buffer text = PP_BUFFER_INIT;
-	pp_buffer_printf(&text, "%s" HEAD "\ndriver %s\nslot %s\nidentity %s\n", remark,
-		record->driver, record->slot, record->identity);
+	pp_buffer_printf(&text, "%s" HEAD "\n", record->functions ? functions_remark : remark);
+	if (record->functions)
+		pp_buffer_printf(&text, "functions %u\n", record->functions);
+	else
+		pp_buffer_printf(&text, "driver %s\n", record->driver);
+	pp_buffer_printf(&text, "slot %s\nidentity %s\n", record->slot, record->identity);
 	return pp_buffer_take(&text);
 }
 
@@ -90,6 +99,17 @@ static bool put_value(char *to, size_t size, const char *value, size_t length)
 		return false;
 	memcpy(to, value, length);
 	to[length] = '\0';
+	return true;
+}
+
+static bool parse_functions(struct pp_binding_record *record, const char *value, size_t length)
+{
+	char text[8] = "";
+	uint64_t number;
+	if (record->functions || !put_value(text, sizeof(text), value, length) ||
+		pp_parse_u64(text, 10, UINT16_MAX, &number) < 0 || number == 0)
+		return false;
+	record->functions = (unsigned)number;
 	return true;
 }
 
@@ -103,6 +123,9 @@ static bool parse_line(struct pp_binding_record *record, const char *line, size_
 		{"slot ", offsetof(struct pp_binding_record, slot), PP_BINDING_SLOT_SIZE},
 		{"identity ", offsetof(struct pp_binding_record, identity), PP_IDENTITY_SIZE},
 	};
+	if (pp_text_starts(line, FUNCTIONS))
+		return parse_functions(
+			record, line + strlen(FUNCTIONS), length - strlen(FUNCTIONS));
 	for (size_t i = 0; i < PP_COUNT(keys); i++) {
 		size_t key = strlen(keys[i].key);
 		if (length > key && memcmp(line, keys[i].key, key) == 0)
@@ -110,6 +133,20 @@ static bool parse_line(struct pp_binding_record *record, const char *line, size_
 				length - key);
 	}
 	return false;
+}
+
+/* All its lines are there, and go together. */
+static void judge(struct pp_binding_record *record)
+{
+	const char *fault = "";
+	if ((!record->driver[0] && !record->functions) || !record->slot[0] || !record->identity[0])
+		fault = "it is cut short";
+	else if (record->driver[0] && record->functions)
+		fault = "it is about a driver and about functions";
+	else if (record->driver[0] &&
+		 (!pp_driver_valid(record->driver) || !pp_driver_passes(record->driver)))
+		fault = "its driver is none that holds a device for a guest";
+	snprintf(record->fault, sizeof(record->fault), "%s", fault);
 }
 
 void pp_binding_parse(
@@ -135,12 +172,8 @@ void pp_binding_parse(
 				number);
 		line = stop ? stop + 1 : end;
 	}
-	if (!record.fault[0] && (!record.driver[0] || !record.slot[0] || !record.identity[0]))
-		snprintf(record.fault, sizeof(record.fault), "it is cut short");
-	else if (!record.fault[0] &&
-		 (!pp_driver_valid(record.driver) || !pp_driver_passes(record.driver)))
-		snprintf(record.fault, sizeof(record.fault),
-			"its driver is none that holds a device for a guest");
+	if (!record.fault[0])
+		judge(&record);
 	*ret_record = record;
 }
 

@@ -7,6 +7,9 @@
  *   slot pci0000:00/1c.0/00.0
  *   identity pci:v00001B36d00000010sv00001AF4sd00001100bc01sc08i02 rev=02 serial=LABNVME01
  *
+ * or, with "functions 4" in the place of the driver, how many virtual functions it gets once its
+ * own driver has it (`nodedev-setvfs --config`).
+ *
  * The address, the slot (the way to it through bridges, without bus numbers, which move) and the
  * identity (identity.h) have to be of one device, else it is left to the host. */
 #ifndef LIB_APPLY_BINDING_H
@@ -21,7 +24,8 @@ struct pp_binding_record {
 	char driver[PP_DRIVER_SIZE];
 	char slot[PP_BINDING_SLOT_SIZE];
 	char identity[PP_IDENTITY_SIZE];
-	char fault[128]; /* why it cannot be understood; "": it can */
+	unsigned functions; /* 0: it is about a driver */
+	char fault[128];    /* why it cannot be understood; "": it can */
 };
 
 /* What is said of a device now; -ENODEV: it is not there. DRIVER is left empty. */

@@ -49,6 +49,7 @@ static int add_item(struct pp_context *context, struct pp_arena *arena, const ch
 		.address = pp_arena_strdup(arena, name),
 		.driver = pp_arena_strdup(arena, record.driver),
 		.identity = pp_arena_strdup(arena, record.identity),
+		.functions = record.functions,
 		.when = written(context, name),
 		.fault = fault[0] ? pp_arena_strdup(arena, fault) : NULL,
 	};
@@ -150,8 +151,9 @@ static void keep_more(
 		memcpy(record->identity, old.identity, sizeof(record->identity));
 }
 
+/* FUNCTIONS 0: DRIVER, as pp_bindings_add. */
 static int add_one(struct pp_effects *effects, const struct pp_device *device, const char *driver,
-	struct change *change, struct pp_error *error)
+	unsigned functions, struct change *change, struct pp_error *error)
 {
 	struct pp_context *context = effects->context;
 	struct pp_binding_record record;
@@ -161,7 +163,9 @@ static int add_one(struct pp_effects *effects, const struct pp_device *device, c
 	int r = pp_binding_look(context, address, &record);
 	if (r < 0)
 		return pp_error_errno(error, r, "%s: reading what it is", address);
-	strcpy(record.driver, pp_driver_target(device, driver));
+	record.functions = functions;
+	if (!functions)
+		strcpy(record.driver, pp_driver_target(device, driver));
 	keep_more(context, address, &record);
 	PP_FREE char *text = pp_binding_text(&record);
 	if (!text)
@@ -181,6 +185,15 @@ static int add_one(struct pp_effects *effects, const struct pp_device *device, c
 	return 1;
 }
 
+static int make_folder(struct pp_context *context, struct pp_error *error)
+{
+	char folder[PP_PATH_MAX];
+	int r = pp_path(folder, sizeof(folder), "%s/bindings", context->etc);
+	if (r >= 0)
+		r = pp_file_mkdirs(AT_FDCWD, folder, 0755);
+	return r < 0 ? pp_error_errno(error, r, "making the folder %s", folder) : 0;
+}
+
 static int check_driver(const char *driver, struct pp_error *error)
 {
 	if (!driver || (pp_driver_valid(driver) && pp_driver_passes(driver)))
@@ -195,7 +208,6 @@ int pp_bindings_add(struct pp_context *context, const struct pp_device *const *d
 	size_t n_devices, const char *driver, bool *ret_changed, struct pp_error *error)
 {
 	struct pp_effects effects;
-	char folder[PP_PATH_MAX];
 	bool changed = false;
 	int r = check_driver(driver, error);
 	if (r >= 0)
@@ -204,16 +216,14 @@ int pp_bindings_add(struct pp_context *context, const struct pp_device *const *d
 		r = pp_device_movable(devices[i], error);
 	if (r < 0)
 		return r;
-	r = pp_path(folder, sizeof(folder), "%s/bindings", context->etc);
-	if (r >= 0)
-		r = pp_file_mkdirs(AT_FDCWD, folder, 0755);
+	r = make_folder(context, error);
 	if (r < 0)
-		return pp_error_errno(error, r, "making the folder %s", folder);
+		return r;
 	PP_FREE struct change *changes = calloc(n_devices + 1, sizeof(*changes));
 	if (!changes)
 		return pp_error_oom(error);
 	for (size_t i = 0; r >= 0 && i < n_devices; i++) {
-		r = add_one(&effects, devices[i], driver, &changes[i], error);
+		r = add_one(&effects, devices[i], driver, 0, &changes[i], error);
 		changed |= r > 0;
 	}
 	for (size_t i = n_devices; i-- > 0;) {
@@ -224,6 +234,28 @@ int pp_bindings_add(struct pp_context *context, const struct pp_device *const *d
 	if (r >= 0)
 		*ret_changed = changed;
 	return r < 0 ? r : 0;
+}
+
+int pp_bindings_add_functions(struct pp_context *context, const struct pp_host *host,
+	const struct pp_device *pf, unsigned count, bool *ret_changed, struct pp_error *error)
+{
+	struct pp_effects effects;
+	struct change change = {0};
+	int r = pp_functions_check(host, pf, count, error);
+	if (r >= 0)
+		r = pp_effects_init(&effects, context, NULL, error);
+	if (r >= 0)
+		r = make_folder(context, error);
+	if (r < 0)
+		return r;
+	r = add_one(&effects, pf, NULL, count, &change, error);
+	if (r < 0)
+		change_undo(&change);
+	change_done(&change);
+	if (r < 0)
+		return r;
+	*ret_changed = r > 0;
+	return 0;
 }
 
 /* ---- removing ----------------------------------------------------------------------------------

@@ -6,9 +6,9 @@
 #include "base/buffer.h"
 #include "base/parse.h"
 #include "lib/apply/apply.h"
-#include "lib/apply/driver.h"
 #include "lib/apply/journal.h"
 #include "lib/apply/setup.h"
+#include "lib/apply/step.h"
 #include "lib/plan/plan.h"
 #include <stdio.h>
 #include <string.h>
@@ -42,16 +42,36 @@ static bool is_in_effect(const struct pp_journal *journal, size_t i)
 	const struct pp_step *step = &journal->plan->steps[i];
 	if (step->kind == PP_STEP_MODULE)
 		return !pp_step_idle(step);
+	if (step->kind == PP_STEP_AUTOPROBE) /* it is back before the change is complete */
+		return false;
 	return pp_journal_counts(journal, i) && (!pp_step_idle(step) || pp_journal_guest(journal));
 }
 
+/* Its devices are virtual functions that were let go of, for them to go. */
+static bool ends_functions(const struct pp_plan *plan)
+{
+	for (size_t i = 0; i < plan->n_steps; i++)
+		if (plan->steps[i].kind == PP_STEP_VFS)
+			return true;
+	return false;
+}
+
 /* "0": it is nowhere else than where the step put it. */
-static void put_now(struct pp_context *context, const struct pp_step *step, struct pp_buffer *now)
+static void put_now(struct pp_context *context, const struct pp_plan *plan,
+	const struct pp_step *step, struct pp_buffer *now)
 {
 	struct pp_driver_state state;
-	if (step->kind != PP_STEP_DRIVER)
+	if (!pp_step_of_device(step))
 		return;
-	int r = pp_driver_read(context, step->subject, &state);
+	int r = pp_step_read(context, step, &state);
+	if (step->kind == PP_STEP_VFS) {
+		if (r >= 0 && !pp_driver_same(&state, &step->to))
+			pp_buffer_printf(now, "%s%s has %s virtual functions now",
+				now->length ? "\n" : "", step->subject, state.driver);
+		return;
+	}
+	if (ends_functions(plan))
+		return;
 	if (r == -ENODEV)
 		pp_buffer_printf(
 			now, "%s%s is no longer there", now->length ? "\n" : "", step->subject);
@@ -75,7 +95,7 @@ static int add_journal(struct pp_context *context, struct pp_arena *arena,
 		if (!line)
 			return -ENOMEM;
 		pp_buffer_printf(&text, "%s%s", text.length ? "\n" : "", line);
-		put_now(context, &journal->plan->steps[i], &now);
+		put_now(context, journal->plan, &journal->plan->steps[i], &now);
 	}
 	const char *number = journal->name + strspn(journal->name, "0");
 	*ret_change = (struct pp_change){
@@ -133,9 +153,14 @@ static int add_bindings(struct pp_arena *arena, const struct pp_binding_list *bi
 		*change = (struct pp_change){
 			.id = pp_arena_printf(arena, BOOT_ID "%s", binding->address),
 			.when = binding->when,
-			.verb = "nodedev-detach --config",
-			.text = pp_arena_printf(
-				arena, "%s: to %s at each boot", binding->address, binding->driver),
+			.verb = binding->functions ? "nodedev-setvfs --config"
+						   : "nodedev-detach --config",
+			.text = binding->functions
+					? pp_arena_printf(arena,
+						  "%s: %u virtual functions at each boot",
+						  binding->address, binding->functions)
+					: pp_arena_printf(arena, "%s: to %s at each boot",
+						  binding->address, binding->driver),
 			.now = binding->fault ? pp_arena_strdup(arena, binding->fault) : now,
 			.try_ms = -1,
 		};
@@ -213,7 +238,7 @@ static bool same_device(const struct pp_journal *a, const struct pp_journal *b)
 {
 	for (size_t i = 0; i < a->plan->n_steps; i++)
 		for (size_t j = 0; j < b->plan->n_steps; j++)
-			if (a->plan->steps[i].kind == PP_STEP_DRIVER && is_in_effect(a, i) &&
+			if (pp_step_of_device(&a->plan->steps[i]) && is_in_effect(a, i) &&
 				is_in_effect(b, j) &&
 				pp_text_is(a->plan->steps[i].subject, b->plan->steps[j].subject))
 				return true;
@@ -239,7 +264,7 @@ static bool in_the_way(const struct pp_journal *journal, const struct pp_journal
 		return false;
 	for (size_t i = 0; i < journal->plan->n_steps; i++)
 		for (size_t j = 0; j < other->plan->n_steps; j++)
-			if (journal->plan->steps[i].kind == PP_STEP_DRIVER &&
+			if (pp_step_of_device(&journal->plan->steps[i]) &&
 				pp_text_is(journal->plan->steps[i].subject,
 					other->plan->steps[j].subject) &&
 				!(other->applied && pp_journal_trial_left(other) > 0))

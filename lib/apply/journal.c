@@ -94,7 +94,7 @@ static struct pp_json *plan_line(struct pp_context *context, const struct pp_pla
 		return NULL;
 	for (size_t i = 0; i < plan->n_steps; i++) {
 		char text[PP_IDENTITY_SIZE] = "";
-		if (plan->steps[i].kind == PP_STEP_DRIVER)
+		if (pp_step_of_device(&plan->steps[i]))
 			pp_identity_read(context, plan->steps[i].subject, text);
 		if (pp_json_add_string(identities, text) < 0)
 			return NULL;

@@ -57,7 +57,7 @@ static struct pp_locks *locks_new(const struct pp_plan *plan)
 	}
 	for (size_t i = 0; i < plan->n_steps; i++) {
 		struct pp_address *address = &locks->addresses[locks->n];
-		if (plan->steps[i].kind != PP_STEP_DRIVER ||
+		if (!pp_step_of_device(&plan->steps[i]) ||
 			pp_address_parse(plan->steps[i].subject, address) < 0)
 			continue;
 		locks->fds[locks->n++] = -1;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "lib/apply/model.h"
+#include "lib/apply/modelkit.h"
 #include "base/arena.h"
 #include "base/buffer.h"
 #include "base/file.h"
@@ -14,22 +15,11 @@
 #define PCI "/sys/bus/pci"
 #define LEARNED "learned\n"
 
-struct model {
-	struct pp_context *context;
-	struct pp_tree *tree;
-	struct pp_arena *arena;
-};
-
-struct function {
-	const char *address;
-	const char *path; /* in the tree, without links: "/sys/devices/pci0000:00/0000:00:1a.7" */
-	const char *modalias, *driver, *override; /* NULL: none */
-};
-
 /* ---- reading ------------------------------------------------------------------------------------
  */
 
-static int function_read(struct model *model, const char *address, struct function *ret_function)
+int pp_model_function(
+	struct pp_model *model, const char *address, struct pp_model_function *ret_function)
 {
 	char path[PP_PATH_MAX];
 	char *real = NULL, *text = NULL;
@@ -43,7 +33,7 @@ static int function_read(struct model *model, const char *address, struct functi
 		!pp_text_starts(real, "/sys/"))
 		return -ENODEV;
 
-	struct function function = {.path = real};
+	struct pp_model_function function = {.path = real};
 	function.address = pp_arena_strdup(model->arena, name);
 	if (!function.address)
 		return -ENOMEM;
@@ -61,8 +51,7 @@ static int function_read(struct model *model, const char *address, struct functi
 	return 0;
 }
 
-/* The lines of a driver's file that begin with WORD and a blank, one a call. */
-static const char *rule_next(char **cursor, const char *word)
+const char *pp_model_rule(char **cursor, const char *word)
 {
 	size_t length = strlen(word);
 	char *line;
@@ -72,7 +61,7 @@ static const char *rule_next(char **cursor, const char *word)
 	return NULL;
 }
 
-static char *rules_read(struct model *model, const char *driver)
+char *pp_model_rules(struct pp_model *model, const char *driver)
 {
 	char path[PP_PATH_MAX];
 	char *text = NULL;
@@ -82,11 +71,11 @@ static char *rules_read(struct model *model, const char *driver)
 	return text;
 }
 
-static bool driver_lists(struct model *model, const char *driver, const char *modalias)
+static bool driver_lists(struct pp_model *model, const char *driver, const char *modalias)
 {
-	char *cursor = rules_read(model, driver);
+	char *cursor = pp_model_rules(model, driver);
 	const char *pattern;
-	while (cursor && modalias && (pattern = rule_next(&cursor, "match")))
+	while (cursor && modalias && (pattern = pp_model_rule(&cursor, "match")))
 		if (fnmatch(pattern, modalias, 0) == 0)
 			return true;
 	return false;
@@ -94,7 +83,8 @@ static bool driver_lists(struct model *model, const char *driver, const char *mo
 
 /* pci_match_device(): an override restricts matching to the driver that it names, and that one
  * always matches; otherwise the driver's table decides. */
-static bool driver_matches(struct model *model, const char *driver, const struct function *function)
+static bool driver_matches(
+	struct pp_model *model, const char *driver, const struct pp_model_function *function)
 {
 	if (function->override)
 		return pp_text_is(function->override, driver);
@@ -104,13 +94,12 @@ static bool driver_matches(struct model *model, const char *driver, const struct
 /* ---- changing the tree --------------------------------------------------------------------------
  */
 
-/* A path of the file system for one of the tree; links in it have been followed inside the tree. */
-static char *outside(struct model *model, const char *path)
+char *pp_model_outside(struct pp_model *model, const char *path)
 {
 	return pp_arena_printf(model->arena, "%s%s", model->context->root, path);
 }
 
-static char *driver_folder(struct model *model, const char *driver)
+static char *driver_folder(struct pp_model *model, const char *driver)
 {
 	char path[PP_PATH_MAX];
 	char *real = NULL;
@@ -123,7 +112,7 @@ static char *driver_folder(struct model *model, const char *driver)
 }
 
 /* "../../../bus/pci/drivers/NAME" from a device's folder, and the way back from a driver's. */
-static char *link_target(struct model *model, const char *from, const char *to)
+static char *link_target(struct pp_model *model, const char *from, const char *to)
 {
 	PP_BUFFER struct pp_buffer target = PP_BUFFER_INIT;
 	for (const char *c = from + strlen("/sys"); *c; c++)
@@ -133,7 +122,7 @@ static char *link_target(struct model *model, const char *from, const char *to)
 	return pp_arena_strdup(model->arena, pp_buffer_text(&target));
 }
 
-static int link_make(struct model *model, const char *folder, const char *name, const char *to)
+int pp_model_link(struct pp_model *model, const char *folder, const char *name, const char *to)
 {
 	char *path = pp_arena_printf(model->arena, "%s%s/%s", model->context->root, folder, name);
 	char *target = link_target(model, folder, to);
@@ -142,7 +131,7 @@ static int link_make(struct model *model, const char *folder, const char *name, 
 	return symlink(target, path) < 0 ? -errno : 0;
 }
 
-static int link_drop(struct model *model, const char *folder, const char *name)
+int pp_model_unlink(struct pp_model *model, const char *folder, const char *name)
 {
 	char *path = pp_arena_printf(model->arena, "%s%s/%s", model->context->root, folder, name);
 	if (!path)
@@ -153,14 +142,15 @@ static int link_drop(struct model *model, const char *folder, const char *name)
 /* ---- what the kernel does
  * ------------------------------------------------------------------------ */
 
-static int probe_error(struct model *model, const char *driver, const struct function *function)
+static int probe_error(
+	struct pp_model *model, const char *driver, const struct pp_model_function *function)
 {
 	char path[PP_PATH_MAX];
-	char *cursor = rules_read(model, driver);
+	char *cursor = pp_model_rules(model, driver);
 	const char *rule;
 	uint64_t number;
 	size_t length = strlen(function->address);
-	while (cursor && (rule = rule_next(&cursor, "fail")))
+	while (cursor && (rule = pp_model_rule(&cursor, "fail")))
 		if (strncmp(rule, function->address, length) == 0 && rule[length] == ' ' &&
 			pp_parse_u64(rule + length + 1, 10, 4095, &number) == 0)
 			return -(int)number;
@@ -176,42 +166,44 @@ static int probe_error(struct model *model, const char *driver, const struct fun
 	return 0;
 }
 
-static int driver_probe(struct model *model, const char *driver, struct function *function)
+static int driver_probe(
+	struct pp_model *model, const char *driver, struct pp_model_function *function)
 {
 	char *folder = driver_folder(model, driver);
-	if (!folder)
+	if (!folder || !pp_model_can_probe(model, function))
 		return -ENODEV;
 	int r = probe_error(model, driver, function);
 	if (r < 0)
 		return r;
-	r = link_make(model, function->path, "driver", folder);
+	r = pp_model_link(model, function->path, "driver", folder);
 	if (r >= 0)
-		r = link_make(model, folder, function->address, function->path);
+		r = pp_model_link(model, folder, function->address, function->path);
 	if (r >= 0)
 		function->driver = pp_arena_strdup(model->arena, driver);
 	return r;
 }
 
-static int store_bind(struct model *model, const char *driver, struct function *function)
+static int store_bind(
+	struct pp_model *model, const char *driver, struct pp_model_function *function)
 {
 	if (!driver_matches(model, driver, function))
 		return -ENODEV;
 	return function->driver ? -EBUSY : driver_probe(model, driver, function);
 }
 
-static int store_unbind(struct model *model, const char *driver, struct function *function)
+int pp_model_unbind(struct pp_model *model, const char *driver, struct pp_model_function *function)
 {
 	if (!pp_text_is(function->driver, driver))
 		return -ENODEV;
 	char *folder = driver_folder(model, driver);
-	int r = link_drop(model, function->path, "driver");
+	int r = pp_model_unlink(model, function->path, "driver");
 	if (r >= 0 && folder)
-		r = link_drop(model, folder, function->address);
+		r = pp_model_unlink(model, folder, function->address);
 	return r;
 }
 
 /* Says success when every probe failed, and does nothing for a device that has a driver. */
-static int store_probe(struct model *model, struct function *function)
+int pp_model_probe(struct pp_model *model, struct pp_model_function *function)
 {
 	char **names = NULL;
 	size_t count = 0;
@@ -227,18 +219,18 @@ static int store_probe(struct model *model, struct function *function)
 	return 0;
 }
 
-static int driver_learn(struct model *model, const struct function *function)
+static int driver_learn(struct pp_model *model, const struct pp_model_function *function)
 {
 	if (!function->driver || function->override || !function->modalias ||
 		pp_driver_passes(function->driver) ||
 		driver_lists(model, function->driver, function->modalias))
 		return 0;
 	PP_BUFFER struct pp_buffer text = PP_BUFFER_INIT;
-	const char *known = rules_read(model, function->driver);
+	const char *known = pp_model_rules(model, function->driver);
 	if (known && !pp_text_starts(known, LEARNED))
 		return 0;
 	pp_buffer_printf(&text, "%smatch %s\n", known ? known : LEARNED, function->modalias);
-	char *folder = outside(model, "/model/drivers");
+	char *folder = pp_model_outside(model, "/model/drivers");
 	if (text.failed || !folder)
 		return -ENOMEM;
 	int r = pp_file_mkdirs(AT_FDCWD, folder, 0755);
@@ -248,7 +240,8 @@ static int driver_learn(struct model *model, const struct function *function)
 	return pp_file_replace(fd, function->driver, text.data, text.length, 0644);
 }
 
-static int store_override(struct model *model, const struct function *function, const char *text)
+static int store_override(
+	struct pp_model *model, const struct pp_model_function *function, const char *text)
 {
 	int r = driver_learn(model, function);
 	if (r < 0)
@@ -264,7 +257,7 @@ static int store_override(struct model *model, const struct function *function, 
 	return fd < 0 ? -errno : pp_file_write_all(fd, line, strlen(line));
 }
 
-static int store_reset(struct model *model, const struct function *function)
+static int store_reset(struct pp_model *model, const struct pp_model_function *function)
 {
 	char path[PP_PATH_MAX];
 	char *methods = NULL;
@@ -279,41 +272,45 @@ static int store_reset(struct model *model, const struct function *function)
 /* ---- the files that are written to
  * --------------------------------------------------------------- */
 
-static int write_device(struct model *model, const char *rest, const char *text)
+static int write_device(struct pp_model *model, const char *rest, const char *text)
 {
 	const char *slash = strchr(rest, '/');
 	if (!slash)
 		return -EISDIR;
-	struct function function;
+	struct pp_model_function function;
 	char *address = pp_arena_strndup(model->arena, rest, (size_t)(slash - rest));
-	int r = address ? function_read(model, address, &function) : -ENOMEM;
+	int r = address ? pp_model_function(model, address, &function) : -ENOMEM;
 	if (r < 0)
 		return r == -ENODEV ? -ENOENT : r;
 	if (pp_text_is(slash, "/driver_override"))
 		return store_override(model, &function, text);
 	if (pp_text_is(slash, "/reset"))
 		return store_reset(model, &function);
+	if (pp_text_is(slash, "/sriov_numvfs"))
+		return pp_model_numvfs(model, &function, text);
+	if (pp_text_is(slash, "/sriov_drivers_autoprobe"))
+		return pp_model_autoprobe(model, &function, text);
 	return -EACCES;
 }
 
-static int write_driver(struct model *model, const char *rest, const char *address)
+static int write_driver(struct pp_model *model, const char *rest, const char *address)
 {
 	const char *slash = strchr(rest, '/');
 	if (!slash)
 		return -EISDIR;
-	struct function function;
+	struct pp_model_function function;
 	char *driver = pp_arena_strndup(model->arena, rest, (size_t)(slash - rest));
 	if (!driver)
 		return -ENOMEM;
 	if (!driver_folder(model, driver))
 		return -ENOENT;
-	int r = function_read(model, address, &function);
+	int r = pp_model_function(model, address, &function);
 	if (r < 0)
 		return r;
 	if (pp_text_is(slash, "/bind"))
 		return store_bind(model, driver, &function);
 	if (pp_text_is(slash, "/unbind"))
-		return store_unbind(model, driver, &function);
+		return pp_model_unbind(model, driver, &function);
 	return -EACCES;
 }
 
@@ -322,7 +319,7 @@ int pp_model_write(struct pp_context *context, const char *path, const char *tex
 	PP_CLEANUP(pp_arena_freep) struct pp_arena *arena = pp_arena_new();
 	if (!arena)
 		return -ENOMEM;
-	struct model model = {.context = context, .tree = context->tree, .arena = arena};
+	struct pp_model model = {.context = context, .tree = context->tree, .arena = arena};
 	if (pp_text_starts(path, PCI "/devices/"))
 		return write_device(&model, path + strlen(PCI "/devices/"), text);
 	char *address = pp_arena_strndup(arena, text, strcspn(text, "\n"));
@@ -332,15 +329,15 @@ int pp_model_write(struct pp_context *context, const char *path, const char *tex
 		return write_driver(&model, path + strlen(PCI "/drivers/"), address);
 	if (!pp_text_is(path, PCI "/drivers_probe"))
 		return -ENOENT;
-	struct function function;
-	int r = function_read(&model, address, &function);
-	return r < 0 ? r : store_probe(&model, &function);
+	struct pp_model_function function;
+	int r = pp_model_function(&model, address, &function);
+	return r < 0 ? r : pp_model_probe(&model, &function);
 }
 
 /* ---- modules
  * -------------------------------------------------------------------------------------- */
 
-static int folder_make(struct model *model, const char *parent, const char *name)
+int pp_model_folder(struct pp_model *model, const char *parent, const char *name)
 {
 	char *real = NULL;
 	int r = pp_tree_real(model->tree, model->arena, parent, &real);
@@ -353,7 +350,7 @@ static int folder_make(struct model *model, const char *parent, const char *name
 }
 
 /* A driver that registers takes what is free and matches. */
-static int driver_register(struct model *model, const char *driver)
+static int driver_register(struct pp_model *model, const char *driver)
 {
 	char **names = NULL;
 	size_t count = 0;
@@ -363,13 +360,13 @@ static int driver_register(struct model *model, const char *driver)
 	for (char *c = module; *c; c++)
 		*c = *c == '-' ? '_' : *c;
 	/* A tree need not have sys/module. */
-	folder_make(model, "/sys/module", module);
-	int r = folder_make(model, PCI "/drivers", driver);
+	pp_model_folder(model, "/sys/module", module);
+	int r = pp_model_folder(model, PCI "/drivers", driver);
 	if (r >= 0)
 		r = pp_tree_list(model->tree, model->arena, PCI "/devices", &names, &count);
 	for (size_t i = 0; r >= 0 && i < count; i++) {
-		struct function function;
-		if (function_read(model, names[i], &function) == 0 && !function.driver &&
+		struct pp_model_function function;
+		if (pp_model_function(model, names[i], &function) == 0 && !function.driver &&
 			driver_matches(model, driver, &function))
 			driver_probe(model, driver, &function);
 	}
@@ -381,10 +378,10 @@ int pp_model_load(struct pp_context *context, const char *module)
 	PP_CLEANUP(pp_arena_freep) struct pp_arena *arena = pp_arena_new();
 	if (!arena)
 		return -ENOMEM;
-	struct model model = {.context = context, .tree = context->tree, .arena = arena};
+	struct pp_model model = {.context = context, .tree = context->tree, .arena = arena};
 	if (pp_driver_valid(module) && !strchr(module, ':')) {
 		bool known = pp_text_is(module, "vfio-pci") || pp_text_is(module, "pci-stub") ||
-			     driver_folder(&model, module) || rules_read(&model, module);
+			     driver_folder(&model, module) || pp_model_rules(&model, module);
 		return known ? driver_register(&model, module) : -ENOENT;
 	}
 	char **names = NULL;

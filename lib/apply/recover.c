@@ -126,8 +126,12 @@ static enum fate fate_now(const struct recovery *recovery, const struct pp_journ
 static void put_devices(struct pp_buffer *text, const struct pp_plan *plan)
 {
 	const char *between = "";
+	enum pp_step_kind kind = PP_STEP_DRIVER;
+	for (size_t i = 0; i < plan->n_steps; i++)
+		if (plan->steps[i].kind == PP_STEP_VFS)
+			kind = PP_STEP_VFS; /* the others are its virtual functions */
 	for (size_t i = 0; i < plan->n_steps; i++) {
-		if (plan->steps[i].kind != PP_STEP_DRIVER)
+		if (plan->steps[i].kind != kind)
 			continue;
 		pp_buffer_printf(text, "%s%s", between, plan->steps[i].subject);
 		between = ", ";

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "lib/apply/undo.h"
 #include "base/parse.h"
-#include "lib/apply/driver.h"
 #include "lib/apply/identity.h"
+#include "lib/apply/step.h"
+#include "lib/apply/vfsuse.h"
 #include "lib/plan/plan.h"
 #include <string.h>
 
@@ -14,7 +15,7 @@ static bool selected(
 	struct pp_address address;
 	if (!subjects)
 		return true;
-	if (step->kind != PP_STEP_DRIVER || pp_address_parse(step->subject, &address) < 0)
+	if (!pp_step_of_device(step) || pp_address_parse(step->subject, &address) < 0)
 		return false;
 	for (size_t i = 0; i < n_subjects; i++)
 		if (pp_address_compare(&subjects[i], &address) == 0)
@@ -26,7 +27,7 @@ static bool selected(
 static bool holds(const struct pp_journal *journal, size_t i)
 {
 	const struct pp_step *step = &journal->plan->steps[i];
-	if (step->kind != PP_STEP_DRIVER || !pp_journal_counts(journal, i))
+	if (!pp_step_of_device(step) || !pp_journal_counts(journal, i))
 		return false;
 	return !pp_step_idle(step) || pp_journal_guest(journal);
 }
@@ -48,13 +49,13 @@ static int is_back(struct pp_effects *effects, const struct pp_journal *journal,
 	char identity[PP_IDENTITY_SIZE] = "", elsewhere[PP_ADDRESS_SIZE];
 	if (pp_step_idle(step))
 		return 1;
-	int r = pp_driver_read(effects->context, step->subject, &now);
+	int r = pp_step_read(effects->context, step, &now);
 	if (r == -ENODEV) {
 		pp_effects_say(effects, PP_EVENT_NOTE, "%s is no longer there", step->subject);
 		return 1;
 	}
 	if (r < 0)
-		return pp_error_errno(error, r, "%s: reading its driver", step->subject);
+		return pp_error_errno(error, r, "%s: reading its state", step->subject);
 	if (pp_driver_same(&now, &step->from))
 		return 1;
 	const char *known = journal->identities[i];
@@ -79,9 +80,9 @@ static int undo_one(struct pp_effects *effects, struct pp_journal *journal, stru
 		pp_effects_say(effects, PP_EVENT_UNDO, "%s", text ? text : step->subject);
 		pp_locks_focus(locks, effects, step->subject);
 		*ret_changed = true;
-		r = pp_driver_move(effects, step->subject, &step->from, error);
+		r = pp_step_move(effects, step, &step->from, error);
 		/* A write can say ENODEV of a device that is there. */
-		if (r < 0 && pp_driver_read(effects->context, step->subject, &now) == -ENODEV)
+		if (r < 0 && pp_step_read(effects->context, step, &now) == -ENODEV)
 			r = 0;
 	}
 	if (r == -ETIMEDOUT && effects->stuck)
@@ -94,11 +95,31 @@ static int undo_one(struct pp_effects *effects, struct pp_journal *journal, stru
 	return 0;
 }
 
+/* Functions that were made go with the change that made them, but not those that someone uses by
+ * now: then nothing of it is undone. */
+static int guard_functions(struct pp_effects *effects, const struct pp_journal *journal,
+	struct pp_locks **ret_locks, struct pp_error *error)
+{
+	for (size_t i = 0; i < journal->plan->n_steps; i++) {
+		const struct pp_step *step = &journal->plan->steps[i];
+		struct pp_driver_state now;
+		if (step->kind == PP_STEP_VFS && holds(journal, i) &&
+			pp_step_read(effects->context, step, &now) >= 0 &&
+			!pp_driver_same(&now, &step->from))
+			return pp_vfs_guard(
+				effects, step->subject, journal->plan, ret_locks, error);
+	}
+	return 0;
+}
+
 int pp_undo_run(struct pp_effects *effects, struct pp_journal *journal, struct pp_locks *locks,
 	const struct pp_address *subjects, size_t n_subjects, bool *ret_changed,
 	struct pp_error *error)
 {
-	int first = 0;
+	PP_CLEANUP(pp_locks_freep) struct pp_locks *functions = NULL;
+	int first = subjects ? 0 : guard_functions(effects, journal, &functions, error);
+	if (first < 0)
+		return first;
 	for (size_t i = journal->plan->n_steps; i-- > 0;) {
 		struct pp_error own = {0};
 		if (!holds(journal, i) || !selected(&journal->plan->steps[i], subjects, n_subjects))
@@ -120,11 +141,13 @@ int pp_undo_run(struct pp_effects *effects, struct pp_journal *journal, struct p
 /* ---- devices that are given back
  * ------------------------------------------------------------------- */
 
-static bool plan_moves(const struct pp_plan *plan, const char *subject)
+static bool plan_moves(const struct pp_plan *plan, const struct pp_step *step)
 {
+	/* the switch for new functions goes with their number */
+	enum pp_step_kind kind = step->kind == PP_STEP_AUTOPROBE ? PP_STEP_VFS : step->kind;
 	for (size_t i = 0; i < plan->n_steps; i++)
-		if (plan->steps[i].kind == PP_STEP_DRIVER &&
-			pp_text_is(plan->steps[i].subject, subject))
+		if (plan->steps[i].kind == kind &&
+			pp_text_is(plan->steps[i].subject, step->subject))
 			return true;
 	return false;
 }
@@ -135,7 +158,7 @@ static bool concerns(const struct pp_journal *journal, const struct pp_plan *pla
 		pp_journal_guest(journal))
 		return false;
 	for (size_t i = 0; i < journal->plan->n_steps; i++)
-		if (holds(journal, i) && plan_moves(plan, journal->plan->steps[i].subject))
+		if (holds(journal, i) && plan_moves(plan, &journal->plan->steps[i]))
 			return true;
 	return false;
 }
@@ -153,7 +176,7 @@ static int forget_in(struct pp_effects *effects, const char *name, const struct 
 	if (r < 0 || !concerns(journal, plan))
 		return r;
 	for (size_t i = 0; r >= 0 && i < journal->plan->n_steps; i++)
-		if (holds(journal, i) && plan_moves(plan, journal->plan->steps[i].subject))
+		if (holds(journal, i) && plan_moves(plan, &journal->plan->steps[i]))
 			r = pp_journal_write(effects, journal, "undone", (ssize_t)i);
 	if (r >= 0 && pp_undo_spent(journal))
 		r = pp_journal_end(effects, journal);

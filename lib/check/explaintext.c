@@ -30,12 +30,11 @@ static const struct pp_explain_entry table[] = {
 	{"Cannot bind to PF with SR-IOV enabled", "48",
 		"virtual-functions-on in-use-virtual-functions",
 		"a device that has virtual functions does not go to vfio-pci",
-		"echo 0 > /sys/bus/pci/devices/DEVICE/sriov_numvfs, or give its virtual functions "
-		"to guests"},
+		"pcipass nodedev-setvfs DEVICE 0, or give its virtual functions to guests"},
 	{"probe*failed with error -16", "48", "virtual-functions-on",
 		"vfio-pci does not take a device that has virtual functions, or its memory is "
 		"taken",
-		"echo 0 > /sys/bus/pci/devices/DEVICE/sriov_numvfs"},
+		"pcipass nodedev-setvfs DEVICE 0"},
 	{"probe*failed with error -22", "2 3 46 47 51 64",
 		"no-iommu group-none vfio-missing denylist vgpu not-endpoint",
 		"vfio-pci did not take the device: there is no IOMMU, or it is a bridge, on the "

@@ -109,9 +109,7 @@ void pp_check_vfs_on(struct pp_check_run *run)
 		device->sriov_count);
 	pp_finding_evidence(
 		run, "/sys/bus/pci/devices/%s/sriov_numvfs: %u", device->name, device->sriov_count);
-	pp_finding_remedy(run,
-		"echo 0 > /sys/bus/pci/devices/%s/sriov_numvfs; or give virtual functions to "
-		"guests",
+	pp_finding_remedy(run, "pcipass nodedev-setvfs %s 0; or give virtual functions to guests",
 		device->name);
 }
 

@@ -130,6 +130,8 @@ int pp_dump_select(struct pp_dump *dump, struct pp_dump_entry *entry)
 	static const char *const modules[] = {"vfio", "kvm", "iommufd", "pci-stub", NULL};
 	static const char *const aliases[] = {"alias vfio_pci:", NULL};
 	static const char *const status[] = {"Uid:", "CapEff:", NULL};
+	static const char *const functions[] = {"[", "Name", "Path", "Driver", "MACAddress",
+		"VirtualFunction", "DEVICE", "HWADDR", "SRIOV", NULL};
 	static const char *const limits[] = {"Max locked memory", NULL};
 	const char *path = entry->path;
 	if (pp_text_is(path, "/proc/cpuinfo"))
@@ -146,15 +148,20 @@ int pp_dump_select(struct pp_dump *dump, struct pp_dump_entry *entry)
 		return keep_lines(dump, entry, modules, SIZE_MAX);
 	if (pp_text_ends(path, "/modules.alias"))
 		return keep_lines(dump, entry, aliases, SIZE_MAX);
+	if (strstr(path, "/systemd/network/") || strstr(path, "/network-scripts/"))
+		return keep_lines(dump, entry, functions, SIZE_MAX);
 	if (pp_text_ends(path, "/pci.ids"))
 		return keep_names(dump, entry);
 	return 0;
 }
 
-/* Who is logged in from where is nobody's business; product data are serial numbers for the most
- * part. */
+/* Secrets stay where they are, whoever asks. Who is logged in from where is nobody's business;
+ * product data are serial numbers for the most part. */
 bool pp_dump_omits(const struct pp_dump *dump, const char *path)
 {
+	/* there are passwords in them */
+	if (strstr(path, "/NetworkManager/") || strstr(path, "/netplan/"))
+		return true;
 	if (!dump->anonymize)
 		return false;
 	return pp_text_starts(path, "/proc/net/tcp") ||

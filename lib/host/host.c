@@ -22,6 +22,8 @@ static int read_what_is_set(struct pp_reader *reader)
 	if (r == 0)
 		r = pp_tools_read(reader);
 	if (r == 0)
+		r = pp_functions_read(reader);
+	if (r == 0)
 		r = pp_log_read(reader);
 	return r;
 }

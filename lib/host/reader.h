@@ -66,8 +66,9 @@ int pp_health_read(struct pp_reader *reader);
 int pp_numa_read(struct pp_reader *reader);
 
 /* PP_READ_SETTINGS */
-int pp_settings_read(struct pp_reader *reader); /* settings.c, of the kernel and its modules */
-int pp_tools_read(struct pp_reader *reader);    /* tools.c, of other tools */
+int pp_settings_read(struct pp_reader *reader);  /* settings.c, of the kernel and its modules */
+int pp_tools_read(struct pp_reader *reader);     /* tools.c, of other tools */
+int pp_functions_read(struct pp_reader *reader); /* functions.c: virtual functions of others */
 int pp_log_read(struct pp_reader *reader);
 
 #endif

@@ -38,6 +38,11 @@ bool pp_driver_same(const struct pp_driver_state *a, const struct pp_driver_stat
 	return pp_text_is(a->driver, b->driver) && pp_text_is(a->override, b->override);
 }
 
+bool pp_step_of_device(const struct pp_step *step)
+{
+	return step->kind != PP_STEP_MODULE;
+}
+
 bool pp_step_idle(const struct pp_step *step)
 {
 	return pp_driver_same(&step->from, &step->to);

@@ -27,6 +27,19 @@ int pp_plan_restore(const struct pp_host *host, const struct pp_device *const *d
 	size_t n_devices, const struct pp_origin *origins, struct pp_plan **ret_plan,
 	struct pp_error *error);
 
+/* As pp_plan_setvfs. AUTOPROBE: its sriov_drivers_autoprobe now: 1, 0, or -1 where there is none.
+ * RETURNS: it is the number that PF had before all that the journals remember. */
+int pp_plan_vfs(const struct pp_host *host, const struct pp_device *pf, unsigned count,
+	int autoprobe, bool returns, struct pp_plan **ret_plan, struct pp_error *error);
+/* An error for a device that cannot have COUNT virtual functions, whatever its driver is now, or
+ * whose number another tool sets. */
+int pp_functions_check(const struct pp_host *host, const struct pp_device *pf, unsigned count,
+	struct pp_error *error);
+/* A state that is one number. */
+struct pp_driver_state pp_state_number(unsigned number);
+/* Is the step about a device (and its subject an address)? */
+bool pp_step_of_device(const struct pp_step *step);
+
 /* The guest's name in "guest:NAME" (ours) and "libvirt:NAME"; NULL: the owner is the host. */
 const char *pp_owner_guest(const char *owner);
 bool pp_owner_is_libvirt(const char *owner);

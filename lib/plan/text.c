@@ -7,6 +7,12 @@
 #include <string.h>
 
 #define STEPS_MAX 4096
+#define VFS_MAX UINT16_MAX /* what the capability has room for */
+
+static const char *const kinds[] = {[PP_STEP_MODULE] = "module",
+	[PP_STEP_DRIVER] = "driver",
+	[PP_STEP_VFS] = "vfs",
+	[PP_STEP_AUTOPROBE] = "autoprobe"};
 
 static const char *driver_word(const char *driver)
 {
@@ -20,6 +26,11 @@ static const char *override_word(const char *override)
 	return override[0] ? override : "none";
 }
 
+static const char *switch_word(const char *number)
+{
+	return pp_text_is(number, "0") ? "off" : "on";
+}
+
 char *pp_step_text(const struct pp_step *step, bool back)
 {
 	const struct pp_driver_state *from = back ? &step->to : &step->from;
@@ -30,7 +41,13 @@ char *pp_step_text(const struct pp_step *step, bool back)
 		return pp_buffer_take(&text);
 	}
 	pp_buffer_printf(&text, "%s: ", step->subject);
-	if (pp_driver_same(from, to))
+	if (step->kind == PP_STEP_VFS)
+		pp_buffer_printf(&text, "%s -> %s virtual function%s", from->driver, to->driver,
+			pp_text_is(to->driver, "1") ? "" : "s");
+	else if (step->kind == PP_STEP_AUTOPROBE)
+		pp_buffer_printf(&text, "drivers of the host for new virtual functions: %s -> %s",
+			switch_word(from->driver), switch_word(to->driver));
+	else if (pp_driver_same(from, to))
 		pp_buffer_printf(&text, "stays with %s", driver_word(from->driver));
 	else if (pp_text_is(from->driver, to->driver))
 		pp_buffer_printf(&text, "%s, driver_override %s -> %s", driver_word(to->driver),
@@ -60,8 +77,13 @@ char *pp_plan_text(const struct pp_plan *plan)
 
 static struct pp_json *state_object(const struct pp_step *step, const struct pp_driver_state *state)
 {
+	uint64_t number;
 	if (step->kind == PP_STEP_MODULE)
 		return pp_json_string(state->driver);
+	if (step->kind != PP_STEP_DRIVER)
+		return pp_parse_u64(state->driver, 10, VFS_MAX, &number) < 0
+			       ? NULL
+			       : pp_json_int((int64_t)number);
 	PP_CLEANUP(pp_json_freep) struct pp_json *object = pp_json_object();
 	if (!object)
 		return NULL;
@@ -82,8 +104,7 @@ static int step_add(struct pp_json *array, const struct pp_step *step)
 		pp_json_free(to);
 		return -ENOMEM;
 	}
-	const char *kind = step->kind == PP_STEP_MODULE ? "module" : "driver";
-	int r = pp_json_set_string(object, "kind", kind);
+	int r = pp_json_set_string(object, "kind", kinds[step->kind]);
 	int s = pp_json_set_string(object, "subject", step->subject);
 	int t = pp_json_set(object, "from", from);
 	int u = pp_json_set(object, "to", to);
@@ -151,6 +172,27 @@ static int driver_parse(const struct pp_json *object, bool any, struct pp_driver
 	return 0;
 }
 
+static int number_parse(const struct pp_json *object, const char *key, int64_t max,
+	struct pp_driver_state *ret_state)
+{
+	int64_t number;
+	if (pp_json_get_int(object, key, &number) < 0 || number < 0 || number > max)
+		return -EBADMSG;
+	*ret_state = pp_state_number((unsigned)number);
+	return 0;
+}
+
+/* Of those whose subject is a device. */
+static int kind_parse(const char *word, enum pp_step_kind *ret_kind)
+{
+	for (size_t i = PP_STEP_DRIVER; i < PP_COUNT(kinds); i++)
+		if (pp_text_is(word, kinds[i])) {
+			*ret_kind = (enum pp_step_kind)i;
+			return 0;
+		}
+	return -EBADMSG;
+}
+
 static int step_parse(const struct pp_json *object, struct pp_step *ret_step)
 {
 	struct pp_step step = {0};
@@ -167,10 +209,17 @@ static int step_parse(const struct pp_json *object, struct pp_step *ret_step)
 		return 0;
 	}
 	struct pp_address address;
-	step.kind = PP_STEP_DRIVER;
-	if (!pp_text_is(kind, "driver") || pp_address_parse(subject, &address) < 0)
+	if (kind_parse(kind, &step.kind) < 0 || pp_address_parse(subject, &address) < 0)
 		return -EBADMSG;
 	pp_address_text(&address, step.subject);
+	if (step.kind != PP_STEP_DRIVER) {
+		int64_t max = step.kind == PP_STEP_VFS ? VFS_MAX : 1;
+		if (number_parse(object, "from", max, &step.from) < 0 ||
+			number_parse(object, "to", max, &step.to) < 0)
+			return -EBADMSG;
+		*ret_step = step;
+		return 0;
+	}
 	if (driver_parse(pp_json_get(object, "from"), false, &step.from) < 0 ||
 		driver_parse(pp_json_get(object, "to"), true, &step.to) < 0)
 		return -EBADMSG;

@@ -36,6 +36,19 @@ UPDATE = False
 OK, FAILED, USAGE, NOT_READY, IN_USE, RECOVER = range(6)
 
 
+def sriov(root):
+    """The NVMe at 04:00.0 can have four virtual functions."""
+    path = root + "/sys/devices/pci0000:00/0000:04:00.0/"
+    for name, value in (("totalvfs", 4), ("numvfs", 0), ("offset", 1), ("stride", 1), ("vf_device", 10), ("drivers_autoprobe", 1)):
+        with open(path + "sriov_" + name, "w") as file:
+            file.write("%s\n" % value)
+    with open(path + "config", "r+b") as file:
+        file.seek(0x140)
+        file.write(struct.pack("<I", 0x1601000D))
+        file.seek(0x160)
+        file.write(struct.pack("<I", 0x00010010))
+
+
 class Case(unittest.TestCase):
     maxDiff = None
 
@@ -351,6 +364,54 @@ class Moving(Case):
 
     def test_reset(self):
         self.check("reset", "nodedev-reset 04:00.0 --dry-run", "nodedev-reset 04:00.0", "nodedev-reset 04:00.0 --json")
+
+    def test_virtual_functions(self):
+        sriov(self.root)
+        self.check("setvfs", "nodedev-setvfs 04:00.0 2 --dry-run", "nodedev-setvfs 04:00.0 2", "nodedev-setvfs 04:00.0 2 --json",
+            "nodedev-list --long -o ADDRESS,PF,VFS,DRIVER,GROUP,CAN-GO", "nodedev-setvfs 04:00.1 1", "nodedev-setvfs 04:00.0 5",
+            "nodedev-setvfs 02:00.0 1", "nodedev-setvfs 04:00.0 x", "nodedev-setvfs 04:00.0", "nodedev-setvfs 04:00.0 -1",
+            "nodedev-detach 04:00.1", "nodedev-setvfs 04:00.0 3", "nodedev-setvfs 04:00.0 0", "changes")
+        self.assertEqual(self.driver("0000:04:00.0"), "nvme")
+        self.ends(self.root_run("nodedev-detach", "04:00.0"), OK)
+        self.said(self.ends(self.root_run("nodedev-setvfs", "04:00.0", "1"), NOT_READY), "is with vfio-pci")
+        self.ends(self.text_run("nodedev-setvfs", "04:00.0", "1"), NOT_READY)
+
+    def test_virtual_functions_at_each_boot(self):
+        sriov(self.root)
+        out = self.ends(self.root_run("nodedev-setvfs", "04:00.0", "4", "--config"), OK).stdout.decode()
+        self.assertEqual(out, "Device 04:00.0 has 4 virtual functions from the next boot on\n\n")
+        self.assertIs(self.json("nodedev-setvfs", "04:00.0", "4", "--config")["changed"], False)
+        rows = {row["address"]: row["boot"] for row in self.json("nodedev-list", "--long")["devices"]}
+        self.assertEqual(rows["0000:04:00.0"], "4 functions")
+        self.assertEqual([(c["id"], c["verb"]) for c in self.json("changes")["changes"]], [("boot-0000:04:00.0", "nodedev-setvfs --config")])
+        self.said(self.ends(self.root_run("nodedev-setvfs", "04:00.0", "5", "--config"), USAGE), "at most 4")
+        self.ends(self.root_run("nodedev-setvfs", "04:00.0", "2", "--persistent"), OK)
+        self.assertEqual(len(self.json("changes")["changes"]), 2)
+        self.ends(self.root_run("nodedev-setvfs", "04:00.0", "0", "--persistent"), OK)
+        self.assertEqual(self.json("changes")["changes"], [])
+
+    def test_virtual_functions_of_others(self):
+        sriov(self.root)
+        os.makedirs(self.root + "/etc/systemd/network")
+        with open(self.root + "/etc/systemd/network/10-pf.link", "w") as file:
+            file.write("[Match]\nPath=pci-0000:04:00.0\n[Link]\nSR-IOVVirtualFunctions=2\n")
+        before = tree_of(self.root)
+        for more in ([], ["--config"]):
+            self.said(self.ends(self.root_run("nodedev-setvfs", "04:00.0", "1", *more), IN_USE),
+                r"systemd's \(/etc/systemd/network/10-pf.link, line 4: SR-IOVVirtualFunctions=2\)")
+        self.assertEqual(tree_of(self.root), before)
+
+    def test_a_dump_tells_no_secrets(self):
+        sriov(self.root)
+        for path, text in (("NetworkManager/system-connections/wifi", "[wifi-security]\npsk=hunter2\n[sriov]\ntotal-vfs=2\n"),
+                ("netplan/50.yaml", "network:\n  ethernets:\n    e:\n      virtual-function-count: 2\n      auth:\n        password: hunter2\n"),
+                ("systemd/network/x.network", "[Match]\nName=e\n[SR-IOV]\nVirtualFunction=0\n[Foo]\nPassword=hunter2\n")):
+            os.makedirs(os.path.dirname(self.root + "/etc/" + path), exist_ok=True)
+            with open(self.root + "/etc/" + path, "w") as file:
+                file.write(text)
+        out = self.ends(self.root_run("host-dump"), OK).stdout.decode()
+        self.assertIn("VirtualFunction=0", out)
+        self.assertNotIn("hunter2", out)
 
     def test_bound_from_the_next_boot_on(self):
         result = self.ends(self.root_run("nodedev-detach", "01:00.0", "--config"), OK)
@@ -1177,13 +1238,14 @@ class Manual(Case):
         with open(os.path.join(os.path.dirname(os.path.dirname(HERE)), "man", "pcipass-json.7.scd")) as file:
             parts = re.split(r"(?m)^# (.*)$", file.read())
         sections = {title: set(re.findall(r"\*([a-z_]+)\*", text)) for title, text in zip(parts[1::2], parts[2::2])}
+        sriov(self.root)
         for name, devices in (("guest", HOSTDEV % 4), ("soft", "")):
             with open(os.path.join(self.folder, name + ".xml"), "w") as file:
                 file.write((GUEST % ("kvm", devices)).replace("win2k3", name).replace("20605499", "20605499" if devices else "30605499"))
         for line in ("", "nodedev-list", "nodedev-list --long -o +BOOT,WHY,LINK,OWNER", "nodedev-dumpxml 00:1a.7",
                 "nodedev-info 00:1a.7 --full", "nodedev-check", "nodedev-check 00:1a.7", "iommugroup-list", "nodedev-topology",
                 "nodedev-test 04:00.0 --dry-run", "nodedev-detach 04:00.0 --dry-run", "nodedev-detach 04:00.0 --try 1000",
-                "changes", "keep", "nodedev-info 04:00.0", "", "nodedev-reattach 04:00.0", "nodedev-reset 04:00.0",
+                "changes", "keep", "nodedev-info 04:00.0", "", "nodedev-reattach 04:00.0", "nodedev-reset 04:00.0", "nodedev-setvfs 04:00.0 1", "nodedev-setvfs 04:00.0 0",
                 "nodedev-detach nvme0n1", "nodedev-detach nothing", "recover --dry-run", "changes --all", "define guest.xml",
                 "define soft.xml", "list --all", "dominfo guest", "domstate guest", "dumpxml guest", "domcheck guest",
                 "start guest --dry-run", "shutdown guest", "autostart guest", "dompcilist guest",
