@@ -22,6 +22,7 @@ struct pp_tree {
 	struct pp_tree_text *text; /* of a machine as text, else NULL */
 	pp_tree_seen *seen;
 	void *seen_data;
+	struct pp_trouble trouble;
 };
 
 void pp_tree_watch(struct pp_tree *tree, pp_tree_seen *seen, void *data)
@@ -36,8 +37,17 @@ static void tell(const struct pp_tree *tree, enum pp_tree_access access, const c
 		tree->seen(access, path, tree->seen_data);
 }
 
-/* ---- opening
- * -------------------------------------------------------------------------------------- */
+static ssize_t noted(struct pp_tree *tree, const char *path, ssize_t result)
+{
+	return pp_trouble_note(&tree->trouble, path, result);
+}
+
+struct pp_trouble pp_tree_trouble_take(struct pp_tree *tree)
+{
+	return pp_trouble_take(&tree->trouble);
+}
+
+/* ---- opening ---- */
 
 static struct pp_tree *tree_new(const char *root)
 {
@@ -136,8 +146,7 @@ const char *pp_tree_root(const struct pp_tree *tree)
 	return tree->root;
 }
 
-/* Opens a file of this machine or of a folder, out of which no link leads. */
-static int open_at(const struct pp_tree *tree, const char *path, int flags)
+static int open_path(const struct pp_tree *tree, const char *path, int flags)
 {
 	if (*path != '/')
 		return -EINVAL;
@@ -161,8 +170,13 @@ static int open_at(const struct pp_tree *tree, const char *path, int flags)
 	return -EAGAIN;
 }
 
-/* ---- reading
- * -------------------------------------------------------------------------------------- */
+/* Opens a file of this machine or of a folder, out of which no link leads. */
+static int open_at(struct pp_tree *tree, const char *path, int flags)
+{
+	return (int)noted(tree, path, open_path(tree, path, flags));
+}
+
+/* ---- reading ---- */
 
 /* An attribute of sysfs comes whole in one read, so that a short one is its end; seq files of /proc
  * and of the file systems below /sys/kernel and /sys/fs may give less than there is. */
@@ -213,7 +227,7 @@ ssize_t pp_tree_read_bytes(struct pp_tree *tree, const char *path, void *bytes, 
 	tell(tree, PP_TREE_READ, path);
 	if (tree->text) {
 		const struct pp_tree_node *node = NULL;
-		int r = text_file(tree, path, &node);
+		int r = (int)noted(tree, path, text_file(tree, path, &node));
 		if (r < 0)
 			return r;
 		size_t n = node->length < size ? node->length : size;
@@ -224,7 +238,7 @@ ssize_t pp_tree_read_bytes(struct pp_tree *tree, const char *path, void *bytes, 
 	PP_CLOSE int fd = open_at(tree, path, O_RDONLY);
 	if (fd < 0)
 		return fd;
-	return read_up_to(fd, path, bytes, size);
+	return noted(tree, path, read_up_to(fd, path, bytes, size));
 }
 
 int pp_tree_file_open(struct pp_tree *tree, const char *path, struct pp_tree_file *ret_file)
@@ -324,9 +338,12 @@ int pp_tree_read(struct pp_tree *tree, struct pp_arena *arena, const char *path,
 {
 	tell(tree, PP_TREE_READ, path);
 	if (tree->text)
-		return read_text(tree, arena, path, SIZE_MAX, ret_data, ret_length);
+		return (int)noted(
+			tree, path, read_text(tree, arena, path, SIZE_MAX, ret_data, ret_length));
 	PP_CLOSE int fd = open_at(tree, path, O_RDONLY);
-	return fd < 0 ? fd : read_whole(fd, path, READ_MAX, arena, ret_data, ret_length);
+	return fd < 0 ? fd
+		      : (int)noted(tree, path,
+				read_whole(fd, path, READ_MAX, arena, ret_data, ret_length));
 }
 
 int pp_tree_read_regular(struct pp_tree *tree, struct pp_arena *arena, const char *path, size_t max,
@@ -387,13 +404,10 @@ int pp_tree_int(struct pp_tree *tree, const char *path, int *ret_value)
 	return n < 0 ? (int)n : pp_parse_int(line, ret_value);
 }
 
-/* ---- links
- * ---------------------------------------------------------------------------------------- */
+/* ---- links ---- */
 
-/* Into TARGET of PP_PATH_MAX; its length. */
-static ssize_t read_link(struct pp_tree *tree, const char *path, char *target)
+static ssize_t read_link_of(struct pp_tree *tree, const char *path, char *target)
 {
-	tell(tree, PP_TREE_LINK, path);
 	if (tree->text) {
 		const struct pp_tree_node *node;
 		int r = pp_tree_text_find(tree->text, path, false, &node);
@@ -426,6 +440,13 @@ static ssize_t read_link(struct pp_tree *tree, const char *path, char *target)
 		return -ENAMETOOLONG;
 	target[n] = '\0';
 	return n;
+}
+
+/* Into TARGET of PP_PATH_MAX; its length. */
+static ssize_t read_link(struct pp_tree *tree, const char *path, char *target)
+{
+	tell(tree, PP_TREE_LINK, path);
+	return noted(tree, path, read_link_of(tree, path, target));
 }
 
 int pp_tree_link(struct pp_tree *tree, struct pp_arena *arena, const char *path, char **ret_target)
@@ -497,13 +518,13 @@ int pp_tree_real(struct pp_tree *tree, struct pp_arena *arena, const char *path,
 	if (fd < 0)
 		return fd;
 	char real[PP_PATH_MAX];
-	int r = path_of_fd(fd, real);
+	int r = (int)noted(tree, path, path_of_fd(fd, real));
 	if (r < 0)
 		return r;
 	const char *from = real;
 	if (tree->root_fd >= 0) {
 		char root[PP_PATH_MAX];
-		r = path_of_fd(tree->root_fd, root);
+		r = (int)noted(tree, path, path_of_fd(tree->root_fd, root));
 		if (r < 0)
 			return r;
 		size_t length = strlen(root);
@@ -514,8 +535,7 @@ int pp_tree_real(struct pp_tree *tree, struct pp_arena *arena, const char *path,
 	return keep(arena, from, strlen(from), ret_path, NULL);
 }
 
-/* ---- folders
- * -------------------------------------------------------------------------------------- */
+/* ---- folders ---- */
 
 struct names {
 	struct pp_arena *arena;
@@ -589,7 +609,7 @@ int pp_tree_list(struct pp_tree *tree, struct pp_arena *arena, const char *path,
 		PP_CLOSE int fd = open_at(tree, path, O_RDONLY | O_DIRECTORY);
 		r = fd < 0 ? fd : list_fd(fd, &names);
 	}
-	if (r < 0)
+	if (noted(tree, path, r) < 0)
 		return r;
 	if (names.count > 1)
 		qsort(names.items, names.count, sizeof(*names.items), compare_texts);
@@ -607,7 +627,7 @@ bool pp_tree_exists(struct pp_tree *tree, const char *path)
 		       !(node->type == '!' && node->error == ENOENT);
 	}
 	if (tree->root_fd < 0)
-		return *path == '/' && access(path, F_OK) == 0;
+		return *path == '/' && noted(tree, path, access(path, F_OK) < 0 ? -errno : 0) == 0;
 	PP_CLOSE int fd = open_at(tree, path, O_PATH);
 	return fd >= 0;
 }
@@ -650,13 +670,13 @@ int pp_tree_stat(struct pp_tree *tree, const char *path, struct pp_tree_stat *re
 		if (*path != '/')
 			return -EINVAL;
 		if (stat(path, &st) < 0)
-			return -errno;
+			return (int)noted(tree, path, -errno);
 	} else {
 		PP_CLOSE int fd = open_at(tree, path, O_PATH);
 		if (fd < 0)
 			return fd;
 		if (fstat(fd, &st) < 0)
-			return -errno;
+			return (int)noted(tree, path, -errno);
 	}
 	*ret_stat = (struct pp_tree_stat){.type = type_of(st.st_mode),
 		.mode = st.st_mode & 07777,

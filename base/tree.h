@@ -18,6 +18,7 @@
 
 #include "base/arena.h"
 #include "base/error.h"
+#include "base/trouble.h"
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -92,6 +93,9 @@ enum pp_tree_access {
 };
 typedef void pp_tree_seen(enum pp_tree_access access, const char *path, void *data);
 void pp_tree_watch(struct pp_tree *tree, pp_tree_seen *seen, void *data);
+
+/* The trouble since this was asked last. */
+struct pp_trouble pp_tree_trouble_take(struct pp_tree *tree);
 
 /* Makes a path: pp_tree_path(buffer, size, "%s/%s", ...) style helper; -ENAMETOOLONG when cut. */
 int pp_path(char *buffer, size_t size, const char *format, ...) PP_PRINTF(3, 4);

@@ -28,6 +28,24 @@ static int read_what_is_set(struct pp_reader *reader)
 	return r;
 }
 
+/* Whether something that could not be read was taken for missing: any of it may be what a device is
+ * kept for. Serial numbers and the like of a device that does not answer are no such thing. */
+static bool trouble_look(struct pp_reader *reader, bool strict)
+{
+	struct pp_trouble trouble = pp_tree_trouble_take(reader->tree);
+	if (trouble.code && (strict || trouble.code != -EIO))
+		reader->trouble = trouble;
+	return reader->trouble.code != 0;
+}
+
+static int read_uses(struct pp_reader *reader)
+{
+	if (trouble_look(reader, false))
+		return reader->trouble.code;
+	int r = pp_uses_read(reader);
+	return trouble_look(reader, true) ? reader->trouble.code : r;
+}
+
 static int read_depths(struct pp_reader *reader)
 {
 	int r = 0;
@@ -47,7 +65,7 @@ static int read_depths(struct pp_reader *reader)
 			r = pp_caller_read(reader);
 	}
 	if (r == 0 && reader->depth & (PP_READ_USES | PP_READ_HOLDERS))
-		r = pp_uses_read(reader);
+		r = read_uses(reader);
 	if (r == 0 && reader->depth & PP_READ_CHECKS)
 		r = read_for_checks(reader);
 	if (r == 0 && reader->depth & PP_READ_SETTINGS)
@@ -75,10 +93,16 @@ int pp_host_read(struct pp_context *context, unsigned depth, struct pp_host **re
 		.depth = depth,
 		.privileged = context->live && geteuid() == 0,
 	};
+	pp_tree_trouble_take(context->tree);
 	int r = pp_devices_read(&reader, error);
 	if (r < 0)
 		return r;
 	r = read_depths(&reader);
+	if (r >= 0 && trouble_look(&reader, false))
+		r = reader.trouble.code;
+	if (r < 0 && reader.trouble.code)
+		return pp_error_errno(error, reader.trouble.code,
+			"reading the host's facts failed at %s", reader.trouble.path);
 	if (r == -ENOMEM)
 		return pp_error_oom(error);
 	if (r < 0)

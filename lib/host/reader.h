@@ -32,6 +32,7 @@ struct pp_reader {
 	const char **log;
 	size_t n_log;
 	const char *known_bad;
+	struct pp_trouble trouble; /* why not everything could be read */
 };
 
 /* device.c: PP_READ_DEVICES, and PP_READ_CONFIG */

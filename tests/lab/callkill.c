@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Kills a process before its Nth system call, whichever that is:
- * callkill [-f] FILE N COMMAND...        a command
- * callkill [-f] -p PID FILE N            a process that is there; ends when that one has
+ * callkill [-f] [-c CALLS] FILE N COMMAND...   a command
+ * callkill [-f] [-c CALLS] -p PID FILE N       a process that is there; ends when that one has
  *
+ *   -c    only these count: their numbers, with commas
  *   -f    the calls of its children count, too, and are where it may hit; not those of a program
  *         that is not of ours (QEMU)
- *   FILE  says what was hit: "killed PID NAME NUMBER-OF-THE-CALL"; or "ended COUNT", when it had
- *         made that many calls and came to its end
+ *   FILE  says what was hit: "killed PID NAME NUMBER-OF-THE-CALL ALL", ALL being how many calls of
+ *         any kind there had been; or "ended COUNT", when it had made that many of those that count
+ *         and came to its end
  *
  * The exit status is the command's. */
 #include <errno.h>
@@ -21,13 +23,15 @@
 #include <unistd.h>
 
 #define OPTIONS (PTRACE_O_TRACESYSGOOD | PTRACE_O_TRACEEXEC)
+#define CALLS 1024
 #define FOLLOW (PTRACE_O_TRACEFORK | PTRACE_O_TRACEVFORK | PTRACE_O_TRACECLONE)
 
 struct job {
 	const char *file;
 	pid_t first;
-	unsigned long wanted, count;
+	unsigned long wanted, count, all;
 	bool follow, hit, attached;
+	bool some, counts[CALLS]; /* with -c */
 };
 
 static void fail(const char *what)
@@ -58,9 +62,9 @@ static void name_of(pid_t pid, char *name, size_t size)
 
 static void kill_here(struct job *job, pid_t pid, unsigned long long number)
 {
-	char name[64], text[128];
+	char name[64], text[160];
 	name_of(pid, name, sizeof(name));
-	snprintf(text, sizeof(text), "killed %d %s %llu\n", (int)pid, name, number);
+	snprintf(text, sizeof(text), "killed %d %s %llu %lu\n", (int)pid, name, number, job->all);
 	say(job, text);
 	job->hit = true;
 	kill(pid, SIGKILL);
@@ -72,6 +76,9 @@ static bool count_call(struct job *job, pid_t pid)
 	struct __ptrace_syscall_info info;
 	if (ptrace(PTRACE_GET_SYSCALL_INFO, pid, sizeof(info), &info) <= 0 ||
 		info.op != PTRACE_SYSCALL_INFO_ENTRY)
+		return false;
+	job->all++;
+	if (job->some && (info.entry.nr >= CALLS || !job->counts[info.entry.nr]))
 		return false;
 	if (job->hit || ++job->count != job->wanted)
 		return false;
@@ -142,13 +149,29 @@ static pid_t command_start(char **command)
 	return pid;
 }
 
+static void choose(struct job *job, const char *list)
+{
+	char *end;
+	job->some = true;
+	for (const char *at = list; *at; at = *end ? end + 1 : end) {
+		unsigned long number = strtoul(at, &end, 10);
+		if (end == at || number >= CALLS) {
+			errno = EINVAL;
+			fail(list);
+		}
+		job->counts[number] = true;
+	}
+}
+
 int main(int argc, char **argv)
 {
-	struct job job = {0};
+	static struct job job;
 	int option;
-	while ((option = getopt(argc, argv, "+fp:")) != -1) {
+	while ((option = getopt(argc, argv, "+fc:p:")) != -1) {
 		if (option == 'f')
 			job.follow = true;
+		else if (option == 'c')
+			choose(&job, optarg);
 		else if (option == 'p')
 			job.first = (pid_t)strtol(optarg, NULL, 10);
 		else
@@ -156,7 +179,7 @@ int main(int argc, char **argv)
 	}
 	job.attached = job.first > 0;
 	if (argc - optind < (job.attached ? 2 : 3)) {
-		fprintf(stderr, "usage: callkill [-f] [-p PID] FILE N [COMMAND...]\n");
+		fprintf(stderr, "usage: callkill [-f] [-c CALLS] [-p PID] FILE N [COMMAND...]\n");
 		return 125;
 	}
 	job.file = argv[optind];

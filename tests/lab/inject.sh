@@ -27,6 +27,19 @@ memory() {
 	remembered=${#files[@]}
 }
 
+# owners ADDRESS: how many QEMU have it, in $owners. (Without a process: pgrep takes a second.)
+owners() {
+	local file name words
+	owners=0
+	for file in /proc/[0-9]*/comm; do
+		{ read -r name <"$file"; } 2>/dev/null || continue
+		[[ $name == qemu-system* ]] || continue
+		mapfile -d '' words <"${file%comm}cmdline"
+		[[ "${words[*]}" != *"host=$1"* ]] || owners=$((owners + 1))
+	done
+} 2>/dev/null
+
+callkill=$PWD/build/dev/tests/callkill
 killer=$PWD/build/dev/tests/killer
 numbers=/usr/include/x86_64-linux-gnu/asm/unistd_64.h
 declare -A call_number=()
@@ -42,4 +55,13 @@ killed() {
 	{
 		timeout 120 "$killer" /tmp/hit "${call_number[$call]}" "$n" "$who" "$pcipass" "$@" >/tmp/killed.out 2>&1
 	} 2>/dev/null
+}
+
+# numbers_of CALL...: their numbers, with commas
+numbers_of() {
+	local call list=
+	for call in "$@"; do
+		list+=,${call_number[$call]}
+	done
+	echo "${list#,}"
 }

@@ -73,7 +73,7 @@ class Machine:
         machine.as_folder(self.root)
         shutil.copy(os.path.join(self.build, "tests/engine"), self.engine)
         self.program = os.path.join(self.folder, "bin/cli/pcipass")
-        for name in "cli/pcipass", "supervise/pcipass-supervise":  # a build may go on meanwhile
+        for name in "cli/pcipass", "supervise/pcipass-supervise", "tests/callkill":  # a build may go on meanwhile
             os.makedirs(os.path.dirname(os.path.join(self.folder, "bin", name)))
             shutil.copy(os.path.join(self.build, name), os.path.join(self.folder, "bin", name))
 
@@ -347,6 +347,14 @@ def killed(m, seed, count=400):
     holds("no device is lost, and nothing is remembered", storm.rest("at the end"))
 
 
+def words_of(pid, name):
+    try:
+        with open("/proc/%d/%s" % (pid, name)) as file:
+            return " ".join(line.strip() for line in file if name != "status" or line.startswith(("State", "Tracer", "PPid")))
+    except OSError:
+        return ""
+
+
 def name_of(pid):
     try:
         return os.readlink("/proc/%d/exe" % pid)
@@ -362,7 +370,7 @@ class Kills:
         self.hit = os.path.join(m.folder, "hit")
         self.tried = self.survived = self.on = 0
         self.where = {}
-        self.say = os.path.join(m.build, "tests/callkill")
+        self.say = os.path.join(m.folder, "bin/tests/callkill")
 
     def state(self):
         """in, out (moved by the host), on (a guest has it); or what it is else."""
@@ -381,6 +389,24 @@ class Kills:
 
     def killed_at(self, n, *args):
         self.m.run(*args, before=[self.say, "-f", self.hit, str(n)])
+        with open(self.hit) as file:
+            return file.read().split()
+
+    def released_at(self, n):
+        """The supervisor's calls, from the end of QEMU on."""
+        m = self.m
+        with open("%s/run/pcipass/guests/a/state.json" % m.root) as file:
+            supervisor = json.load(file)["supervisor"]["pid"]
+        tracer = subprocess.Popen([self.say, "-f", "-p", str(supervisor), self.hit, str(n)], stdout=subprocess.PIPE)
+        tracer.stdout.readline()
+        os.kill(m.owner(NVME), signal.SIGKILL)
+        try:
+            tracer.communicate(timeout=120)
+        except subprocess.TimeoutExpired:
+            not_ok("release: the supervisor goes on after call %d" % n)
+            for pid in m.processes(""):
+                print("# %d %s: %s" % (pid, name_of(pid), " ".join(words_of(pid, name) for name in ("status", "wchan", "syscall"))))
+            raise
         with open(self.hit) as file:
             return file.read().split()
 
@@ -419,10 +445,72 @@ class Kills:
             ", ".join("%s %d" % w for w in sorted(self.where.items()))), self.tried == self.survived and self.tried > 0)
 
 
+# ---- calls that fail
+
+# What a full disk, a host without memory, a broken disk and too many processes and files say.
+FAULTS = (
+    "write:ENOSPC", "write:EIO", "pwrite64:ENOSPC", "mkdir:ENOSPC", "mkdirat:ENOSPC", "renameat:ENOSPC",
+    "renameat2:ENOSPC", "renameat2:EROFS", "rename:EROFS", "ftruncate:EIO", "unlinkat:EROFS", "fcntl:ENOLCK",
+    "flock:ENOLCK", "fsync:EIO", "clone:EAGAIN", "clone3:EAGAIN", "vfork:EAGAIN", "pidfd_open:EMFILE", "pipe2:EMFILE",
+    "poll:ENOMEM", "mmap:ENOMEM", "openat:EMFILE", "openat:EIO", "openat2:EMFILE", "openat2:ENOMEM", "readlinkat:EIO", "getdents64:ENOMEM", "read:EIO", "getdents64:EIO",
+    "readlink:EIO", "readlinkat:ENOMEM", "newfstatat:EIO", "fstat:EIO", "socket:EMFILE", "statfs:EIO", "lseek:EIO",
+)
+
+
+class Faults(Kills):
+    def traced(self, options, *args):
+        """Exit status and words of a verb, and whether the fault was met."""
+        trace = os.path.join(self.m.folder, "trace")
+        status, said = self.m.run(*args, before=["strace", "-q", "-o", trace, *options])
+        with open(trace, errors="replace") as file:
+            return status, said, file.read()
+
+    def calls(self, *args):
+        """Of each call, the number of the first that is not the loader's, and of the last."""
+        lines = self.traced([], *args)[2].splitlines()
+        libraries = [i for i, line in enumerate(lines) if '.so' in line and line.startswith("openat(")]
+        own = next(i for i in range(libraries[-1], len(lines)) if lines[i].startswith("munmap("))
+        calls = {}
+        for i, line in enumerate(lines):
+            call = line.split("(", 1)[0]
+            first, last = calls.get(call, (1, 0))
+            calls[call] = (last + 2 if i <= own else first, last + 1)
+        return calls
+
+    def each(self, *args):
+        """Options of strace for each fault, and its words."""
+        calls = self.calls(*args)
+        for fault in FAULTS:
+            call, error = fault.split(":")
+            first, last = calls.get(call, (1, 0))
+            for n in range(first, last + 1):
+                yield "%s %d gives %s" % (call, n, error), ["-e", "trace=" + call,
+                    "-e", "inject=%s:error=%s:when=%d" % (call, error, n)]
+
+
+def faults_refused(m, address):
+    """What is in use stays, whatever cannot be read."""
+    f = Faults(m, "refused")
+    tried = refused = 0
+    before = m.driver(address)
+    for text, options in f.each("nodedev-detach", address):
+        status, said, trace = f.traced(options, "nodedev-detach", address)
+        if "INJECTED" not in trace:
+            continue
+        tried += 1
+        if m.driver(address) == before and status in (1, 2, 3, 4, 5) and said:
+            refused += 1
+        else:
+            not_ok("%s, which is in use: %s: exit %d, it is with %s: %s" % (address, text, status, m.driver(address), said))
+            m.run("recover")
+            m.run("nodedev-reattach", address)
+    holds("%s is in use, and after %d faults it was not moved" % (address, tried), tried == refused and tried > 0)
+
+
 MOVES = {
     "detach": (["nodedev-detach", NVME], "in"), "reattach": (["nodedev-reattach", NVME], "out"),
     "start": (["start", "a", "--paused"], "in"), "destroy": (["destroy", "a"], "on"), "recover": (["recover"], None),
-    "undo": (["changes", "--all"], "out"),
+    "undo": (["changes", "--all"], "out"), "release": (["destroy", "a"], "on"),
 }
 
 
@@ -459,20 +547,19 @@ def kills(m, verb, step=1, first=1):
     guests(m)
     k = Kills(m, verb)
     command, start = MOVES[verb]
+    strike = k.released_at if verb == "release" else lambda n: k.killed_at(n, *command)
+    good = {"start": ("in", "on"), "destroy": ("in", "on"), "release": ("in",)}.get(verb, ("in", "out"))
+    next_verbs = [["list"], ["recover"], command]
     k.back()
     prepare(k, start)
-    total = int(k.killed_at(10**9, *command)[1])
-    next_verbs = [["list"], ["recover"], command if verb != "recover" else ["list"]]
+    total = int(strike(10**9)[1])
     print("# %s makes %d system calls, its children included" % (verb, total))
-    n = first
-    while n <= total:
+    for n in range(first, total + 1, step):
         prepare(k, start)
-        said = k.killed_at(n, *command)
-        if said[0] != "killed":
-            break
-        k.survive("%s killed at call %d (%s, number %s)" % (verb, n, said[2], said[3]),
-            next_verbs[k.tried % 3], {"start": ("in", "on"), "destroy": ("in", "on")}.get(verb, ("in", "out")))
-        n += step
+        said = strike(n)
+        if said[0] == "killed":
+            k.survive("%s killed at call %d (%s, number %s)" % (verb, n, said[2], said[3]),
+                next_verbs[k.tried % 3], good)
     k.back()
     k.verdict()
     holds("never two owners", not m.strange(), m.strange())
@@ -484,6 +571,9 @@ def main():
     try:
         if mode == "starts":
             starts(m, *map(int, args))
+        elif mode == "refused":
+            faults_refused(m, "0000:01:00.0")
+            faults_refused(m, "0000:02:00.0")
         elif mode == "kills":
             kills(m, args[0], *map(int, args[1:]))
         else:

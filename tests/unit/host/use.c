@@ -582,6 +582,44 @@ static void functions(void **state)
 	done();
 }
 
+/* What cannot be looked at is not taken for unused; what may not be read, or is not there, is said
+ * elsewhere. */
+static void unreadable(void **state)
+{
+	static const struct {
+		const char *path, *error;
+		bool fails;
+	} cases[] = {
+		{"/proc/self/mountinfo", "EIO", true},
+		{"/proc/self/mountinfo", "EMFILE", true},
+		{"/proc/swaps", "ENOMEM", true},
+		{"/proc/net/route", "EIO", true},
+		{"/proc/swaps", "EACCES", false},
+		{"/proc/swaps", "ENOENT", false},
+	};
+	for (size_t i = 0; i < PP_COUNT(cases); i++) {
+		PP_BUFFER struct pp_buffer text = PP_BUFFER_INIT;
+		struct pp_context context = {.read_only = true};
+		struct pp_host *host = NULL;
+		struct pp_error error = {0};
+		/* Lines for a path that has one already are refused. */
+		const char *line = strstr(hardware, cases[i].path);
+		pp_buffer_append(
+			&text, hardware, line ? (size_t)(line - hardware) : strlen(hardware));
+		pp_buffer_printf(&text, "%s ! %s\n", cases[i].path, cases[i].error);
+		assert_int_equal(pp_tree_parse("test.host", pp_buffer_text(&text), text.length,
+					 &context.tree, &error),
+			0);
+		int r = pp_host_read(&context, PP_READ_USES, &host, &error);
+		if ((r < 0) != cases[i].fails)
+			fail_msg("%s ! %s: %d %s", cases[i].path, cases[i].error, r, error.text);
+		if (r < 0 && !strstr(error.text, strrchr(cases[i].path, '/')))
+			fail_msg("%s ! %s: %s", cases[i].path, cases[i].error, error.text);
+		pp_host_free(host);
+		pp_tree_free(context.tree);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -607,6 +645,7 @@ int main(void)
 		cmocka_unit_test(consoles),
 		cmocka_unit_test(behind_others),
 		cmocka_unit_test(functions),
+		cmocka_unit_test(unreadable),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
