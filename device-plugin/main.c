@@ -3,21 +3,33 @@
 #include "base/options.h"
 #include "base/parse.h"
 #include "device-plugin/check.h"
+#include "device-plugin/plugin.h"
 #include "pool/host.h"
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
 #define POOLS "/etc/pcipass/pools.json"
+#define KUBELET_DIR "/var/lib/kubelet/device-plugins"
+#define REGISTRY_DIR "/var/lib/kubelet/plugins_registry"
+#define POLL_MS 5000
 
 static struct {
-	const char *root, *pool, *check;
+	const char *root, *pool, *check, *kubelet_dir, *registry_dir, *poll;
 	bool help, version;
 } globals;
 static const struct pp_option options[] = {
 	{"pool", 0, "FILE", "the pools; without it " POOLS, NULL, &globals.pool},
 	{"check", 0, "FILE", "say what these pools would be on this host, and end", NULL,
 		&globals.check},
+	{"kubelet-dir", 0, "DIR", "the kubelet's folder; without it " KUBELET_DIR, NULL,
+		&globals.kubelet_dir},
+	{"registry-dir", 0, "DIR",
+		"where the kubelet finds plugins by itself, " REGISTRY_DIR
+		"; then nothing is registered in its folder",
+		NULL, &globals.registry_dir},
+	{"poll", 0, "MS", "how often the host is looked at without an event; without it 5000", NULL,
+		&globals.poll},
 	{"root", 0, "DIR", "another machine's files, for tests", NULL, &globals.root},
 	{"help", 'h', NULL, "how to use it", &globals.help},
 	{"version", 'V', NULL, "the version", &globals.version},
@@ -46,12 +58,21 @@ static int run(struct pp_error *error)
 	struct pp_context *context PP_CLEANUP(pp_context_closep) = NULL;
 	PP_CLEANUP(pp_pools_freep) struct pp_pools *pools = NULL;
 	const char *file = globals.check ? globals.check : globals.pool ? globals.pool : POOLS;
+	struct plugin_options plugin = {.root = globals.root,
+		.kubelet_dir = globals.kubelet_dir ? globals.kubelet_dir : KUBELET_DIR,
+		.registry_dir = globals.registry_dir,
+		.poll_ms = POLL_MS};
+	if (globals.poll && (pp_parse_int(globals.poll, &plugin.poll_ms) < 0 ||
+				    plugin.poll_ms < 10 || plugin.poll_ms > 3600000))
+		return pp_error_set(error, PP_STATUS_USAGE, -EINVAL,
+			"--poll %s: milliseconds, from 10 to 3600000", globals.poll);
 	int r = pp_pools_load(file, &pools, error);
 	if (r == 0)
 		r = pp_context_open(globals.root, &context, error);
 	if (r < 0)
 		return r;
-	return plugin_check(context, pools, error);
+	return globals.check ? plugin_check(context, pools, error)
+			     : plugin_run(&plugin, context, pools, error);
 }
 
 int main(int argc, char **argv)

@@ -257,16 +257,25 @@ static int store_override(
 	return fd < 0 ? -errno : pp_file_write_all(fd, line, strlen(line));
 }
 
-static int store_reset(struct pp_model *model, const struct pp_model_function *function)
+/* Where the folder has the file, it says afterwards that it was written to. */
+static int store_reset(
+	struct pp_model *model, const struct pp_model_function *function, const char *text)
 {
 	char path[PP_PATH_MAX];
 	char *methods = NULL;
 	int r = pp_path(path, sizeof(path), "%s/reset_method", function->path);
 	if (r >= 0)
 		r = pp_tree_line(model->tree, model->arena, path, &methods);
-	if (r < 0)
-		return r;
-	return methods[0] ? 0 : -ENOTTY;
+	if (r < 0 || !methods[0])
+		return r < 0 ? r : -ENOTTY;
+	char *file =
+		pp_arena_printf(model->arena, "%s%s/reset", model->context->root, function->path);
+	if (!file)
+		return -ENOMEM;
+	PP_CLOSE int fd = open(file, O_WRONLY | O_TRUNC | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0)
+		return errno == ENOENT ? 0 : -errno;
+	return pp_file_write_all(fd, text, strlen(text));
 }
 
 /* ---- the files that are written to
@@ -285,7 +294,7 @@ static int write_device(struct pp_model *model, const char *rest, const char *te
 	if (pp_text_is(slash, "/driver_override"))
 		return store_override(model, &function, text);
 	if (pp_text_is(slash, "/reset"))
-		return store_reset(model, &function);
+		return store_reset(model, &function, text);
 	if (pp_text_is(slash, "/sriov_numvfs"))
 		return pp_model_numvfs(model, &function, text);
 	if (pp_text_is(slash, "/sriov_drivers_autoprobe"))

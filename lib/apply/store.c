@@ -98,8 +98,8 @@ int pp_state_open(struct pp_context *context, bool lasting, const char *name, in
 	if (!lasting)
 		return pp_store_open(context, name, true, ret_fd, error);
 	if (context->read_only)
-		return pp_error_set(error, PP_STATUS_FAILED, -EROFS,
-			"a machine as text keeps no state");
+		return pp_error_set(
+			error, PP_STATUS_FAILED, -EROFS, "a machine as text keeps no state");
 	int r = pp_path(path, sizeof(path), "/var/lib/pcipass/%s", name);
 	if (r >= 0)
 		r = pp_store_inside(context, path, true, 0700);

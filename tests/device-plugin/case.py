@@ -45,6 +45,7 @@ class Case(unittest.TestCase):
         for address in (NVME, NIC, EHCI, UHCI):
             self.drive(address, "vfio-pci")
             self.write("/dev/vfio/%d" % GROUPS[address], "")
+            self.write(self.path(address)[len(self.root):] + "/reset", "")
 
     def tearDown(self):
         shutil.rmtree(self.folder)
