@@ -2,6 +2,7 @@
 #include "device-plugin/grpc/server.h"
 #include "base/parse.h"
 #include "device-plugin/grpc/call.h"
+#include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
@@ -221,23 +222,42 @@ static void on_accept(uint32_t events, void *data)
 /* ---- the socket -------------------------------------------------------------------------------
  */
 
-static int listen_at(struct grpc_server *server, struct pp_error *error)
+/* "/dir/.name": who watches the folder sees nothing that does not answer yet. */
+static int hidden_path(const char *path, char **ret_hidden)
+{
+	const char *slash = strrchr(path, '/');
+	int folder = slash ? (int)(slash - path) + 1 : 0;
+	return asprintf(ret_hidden, "%.*s.%s", folder, path, path + folder) < 0 ? -ENOMEM : 0;
+}
+
+static int bind_hidden(int fd, const char *path, struct stat *ret_st)
 {
 	struct sockaddr_un address;
-	struct stat st;
-	int r = wire_address(server->path, &address);
+	PP_FREE char *hidden = NULL;
+	int r = hidden_path(path, &hidden);
+	if (r == 0)
+		r = wire_address(hidden, &address);
 	if (r < 0)
-		return pp_error_errno(error, r, "the socket %s", server->path);
-	PP_CLOSE int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (fd < 0)
-		return pp_error_errno(error, -errno, "making the socket %s", server->path);
-	unlink(server->path);
+		return r;
+	unlink(hidden);
 	mode_t old = umask(0177);
 	r = bind(fd, (struct sockaddr *)&address, sizeof(address)) < 0 ? -errno : 0;
 	umask(old);
-	if (r == 0 && (listen(fd, 16) < 0 || lstat(server->path, &st) < 0))
+	if (r < 0)
+		return r;
+	if (listen(fd, 16) < 0 || lstat(hidden, ret_st) < 0 || rename(hidden, path) < 0) {
 		r = -errno;
+		unlink(hidden);
+	}
+	return r;
+}
+
+static int listen_at(struct grpc_server *server, struct pp_error *error)
+{
+	struct stat st;
 	struct loop_source *source = NULL;
+	PP_CLOSE int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	int r = fd < 0 ? -errno : bind_hidden(fd, server->path, &st);
 	if (r == 0)
 		r = loop_add(server->loop, fd, EPOLLIN, on_accept, server, &source);
 	if (r < 0)
