@@ -8,6 +8,7 @@
 #include "lib/guest/record.h"
 #include "lib/guest/release.h"
 #include "lib/guest/trial.h"
+#include "lib/guest/wake.h"
 #include "lib/qemu/qmp.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -34,6 +35,7 @@ struct supervisor {
 	struct pp_record_state state; /* as it is; texts are owned */
 	char *text, *devices, *console;
 	int folder_fd, lock_fd, status_fd;
+	int wake_fd;   /* keeps the host from sleeping; -1: it may */
 	int engine_fd; /* a pidfd; -1: no QEMU */
 	bool child;    /* QEMU is ours to reap */
 	struct pp_qmp *qmp;
@@ -356,12 +358,15 @@ static void save(struct supervisor *s)
 
 static void report(struct supervisor *s)
 {
+	const char *const *devices = s->record->launch.devices;
 	sd_notify(0, "READY=1");
-	if (s->status_fd < 0)
-		return;
-	pp_file_write_all(s->status_fd, PP_SUPERVISOR_RUNS, strlen(PP_SUPERVISOR_RUNS));
-	close(s->status_fd);
-	s->status_fd = -1;
+	if (s->status_fd >= 0) {
+		pp_file_write_all(s->status_fd, PP_SUPERVISOR_RUNS, strlen(PP_SUPERVISOR_RUNS));
+		close(s->status_fd);
+		s->status_fd = -1;
+	}
+	if (devices && devices[0] && s->wake_fd < 0)
+		pp_wake_hold(s->context, s->name, &s->wake_fd, NULL);
 }
 
 static void release(struct supervisor *s)
@@ -599,7 +604,7 @@ static void supervisor_done(struct supervisor *s)
 	free(s->text);
 	free(s->devices);
 	free(s->console);
-	int *fds[] = {&s->engine_fd, &s->status_fd, &s->folder_fd, &s->lock_fd};
+	int *fds[] = {&s->engine_fd, &s->status_fd, &s->folder_fd, &s->lock_fd, &s->wake_fd};
 	for (size_t i = 0; i < PP_COUNT(fds); i++)
 		pp_closep(fds[i]);
 }
@@ -613,6 +618,7 @@ int pp_supervise(struct pp_context *context, const char *name,
 		.folder_fd = -1,
 		.lock_fd = -1,
 		.status_fd = -1,
+		.wake_fd = -1,
 		.engine_fd = -1};
 
 	int r = prepare_descriptors(&s, options, error);
