@@ -150,6 +150,7 @@ struct pp_interface {
 	const char *source; /* bridge or network */
 	const char *target; /* name of the tap; NULL: the next "vnet" */
 	const char *driver; /* "vhost", "qemu"; NULL: vhost where the host has it */
+	int vlan;           /* in a network of virtual functions; 0: none */
 };
 
 struct pp_hostdev {
@@ -161,6 +162,10 @@ struct pp_hostdev {
 	const char *driver_model; /* host driver to bind ("mlx5_vfio_pci"), NULL: pcipass chooses */
 	unsigned usb_vendor, usb_product; /* USB; both or neither */
 	unsigned usb_bus, usb_device;     /* USB; 0 not said */
+	bool interface; /* PCI: an <interface>, to which its physical function gives these: */
+	bool has_mac;
+	uint8_t mac[6];
+	int vlan; /* 0: none */
 };
 
 /* serial, parallel, console, channel, redirdev */

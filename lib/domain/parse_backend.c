@@ -61,6 +61,20 @@ void pp_parsing_hostdev(struct pp_parsing *parsing, const struct pp_element *ele
 		parse_pci(parsing, element, &device->hostdev);
 }
 
+/* A virtual function of a network card: a host device from here on. */
+void pp_parsing_function(struct pp_parsing *parsing, const struct pp_element *element,
+	struct pp_domain_device *device)
+{
+	struct pp_hostdev *hostdev = &device->hostdev;
+
+	device->kind = PP_DEV_HOSTDEV;
+	hostdev->interface = true;
+	hostdev->managed = pp_parsing_is(element, "managed", "yes");
+	parse_pci(parsing, element, hostdev);
+	pp_parsing_mac(parsing, element, hostdev->mac, &hostdev->has_mac);
+	hostdev->vlan = pp_parsing_vlan(parsing, element);
+}
+
 /* The grammar has one: what a SPICE viewer plugs in. */
 void pp_parsing_redirdev(struct pp_parsing *parsing, const struct pp_element *element,
 	struct pp_domain_device *device)

@@ -5,6 +5,8 @@
 #include <ctype.h>
 #include <string.h>
 
+#define VLAN_MAX 4094
+
 static const char *const element_names[PP_DEV_KINDS] = {
 	[PP_DEV_DISK] = "disk",
 	[PP_DEV_CONTROLLER] = "controller",
@@ -368,9 +370,10 @@ static void parse_controller(struct pp_parsing *parsing, const struct pp_element
 			"hotplug='off' belongs to pcie-root-port and pcie-switch-downstream-port");
 }
 
-static void parse_mac(struct pp_parsing *parsing, const struct pp_element *element,
-	struct pp_interface *interface)
+void pp_parsing_mac(struct pp_parsing *parsing, const struct pp_element *interface, uint8_t mac[6],
+	bool *ret_has)
 {
+	const struct pp_element *element = pp_element_child(interface, "mac");
 	const char *text = pp_element_attribute(element, "address"), *c = text;
 
 	if (!element)
@@ -385,17 +388,24 @@ static void parse_mac(struct pp_parsing *parsing, const struct pp_element *eleme
 			break;
 		if (pp_parse_hex_bytes((char[]){c[0], c[1], 0}, &byte, 1, &length) < 0)
 			break;
-		interface->mac[i] = byte;
-		interface->has_mac = i == 5 && !c[2];
+		mac[i] = byte;
+		*ret_has = i == 5 && !c[2];
 	}
-	if (!interface->has_mac)
+	if (!*ret_has)
 		pp_parsing_fail(parsing, element->line,
 			"address='%.40s' of <mac> is not an address like "
 			"52:54:00:12:34:56",
 			text);
-	else if (interface->mac[0] & 1)
+	else if (mac[0] & 1)
 		pp_parsing_fail(parsing, element->line,
 			"address='%s' of <mac> is a multicast address", text);
+}
+
+int pp_parsing_vlan(struct pp_parsing *parsing, const struct pp_element *interface)
+{
+	const struct pp_element *tag = pp_element_child(pp_element_child(interface, "vlan"), "tag");
+
+	return (int)pp_parsing_number(parsing, tag, "id", VLAN_MAX, 0);
 }
 
 /* Of the host: IFNAMSIZ with its NUL, and what the kernel takes (dev_valid_name). */
@@ -426,6 +436,7 @@ static void parse_tap(struct pp_parsing *parsing, const struct pp_element *eleme
 		pp_parsing_fail(parsing, source->line,
 			"network='%.40s' of <source> cannot be the name of a network",
 			interface->source);
+	interface->vlan = pp_parsing_vlan(parsing, element);
 	/* Such a name libvirt gave to the interface of one run. */
 	if (target && !pp_text_starts(pp_element_attribute(target, "dev"), "vnet"))
 		interface->target = parse_interface_name(parsing, target, "dev");
@@ -444,11 +455,15 @@ static void parse_interface(struct pp_parsing *parsing, const struct pp_element 
 
 	static const char *const types[] = {"user", "bridge", "network", NULL};
 
+	if (pp_parsing_is(element, "type", "hostdev")) {
+		pp_parsing_function(parsing, element, device);
+		return;
+	}
 	interface->type = (enum pp_interface_type)pp_parsing_word(element, "type", types, 0);
 	interface->model = model ? pp_parsing_copy(parsing, model) : "rtl8139";
 	if (pp_text_is(model, "virtio-net"))
 		interface->model = "virtio";
-	parse_mac(parsing, pp_element_child(element, "mac"), interface);
+	pp_parsing_mac(parsing, element, interface->mac, &interface->has_mac);
 	if (interface->type != PP_INTERFACE_USER)
 		parse_tap(parsing, element, interface);
 }

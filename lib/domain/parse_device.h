@@ -20,7 +20,13 @@ PP_DEVICE_PARSER(audio);
 PP_DEVICE_PARSER(model);
 /* parse_backend.c */
 PP_DEVICE_PARSER(hostdev);
+PP_DEVICE_PARSER(function); /* <interface type='hostdev'> */
 PP_DEVICE_PARSER(redirdev);
 PP_DEVICE_PARSER(tpm);
+
+/* What an <interface> says, and its address where it says one. */
+void pp_parsing_mac(struct pp_parsing *parsing, const struct pp_element *interface, uint8_t mac[6],
+	bool *ret_has);
+int pp_parsing_vlan(struct pp_parsing *parsing, const struct pp_element *interface); /* 0: none */
 
 #endif

@@ -183,7 +183,11 @@ const struct pp_rule pp_grammar_rules[] = {
 #define TAP " target:interface-target driver:interface-driver"
 	{"interface.user", "type", INTERFACE},
 	{"interface.bridge", "type", INTERFACE TAP " source+:interface-source.bridge"},
-	{"interface.network", "type", INTERFACE TAP " source+:interface-source.network"},
+	{"interface.network", "type", INTERFACE TAP " vlan source+:interface-source.network"},
+	{"interface.hostdev", "type managed" YES_NO,
+		"mac vlan driver:hostdev-driver source+:hostdev-source boot rom acpi" ADDRESS},
+	{"vlan", "", "tag+:vlan-tag"},
+	{"vlan-tag", "id!", ""},
 	{"interface-source.bridge", "bridge!", ""},
 	{"interface-source.network", "network! bridge portid", ""},
 	{"interface-target", "dev!", ""},

@@ -117,8 +117,8 @@ static bool is_hostdev(const struct pp_element *element, const struct pp_address
 	const struct pp_element *address =
 		pp_element_child(pp_element_child(element, "source"), "address");
 
-	return !strcmp(element->name, "hostdev") && address &&
-	       !pp_text_is(pp_element_attribute(element, "type"), "usb") &&
+	return (!strcmp(element->name, "hostdev") || !strcmp(element->name, "interface")) &&
+	       address && !pp_text_is(pp_element_attribute(element, "type"), "usb") &&
 	       number_of(address, "domain") == source->domain &&
 	       number_of(address, "bus") == source->bus &&
 	       number_of(address, "slot") == source->slot &&
@@ -347,6 +347,13 @@ static void put_implied(struct pp_buffer *buffer, const struct pp_domain_device 
 	pp_buffer_printf(buffer, "</%s>", element);
 }
 
+static const char *name_of(const struct pp_domain_device *device)
+{
+	bool interface = device->kind == PP_DEV_HOSTDEV && device->hostdev.interface;
+
+	return interface ? "interface" : pp_domain_device_element(device->kind);
+}
+
 static int settle_elements(struct pp_arena *arena, struct copying *copying,
 	const struct pp_element *devices, const struct pp_domain *assigned, size_t *ret_count)
 {
@@ -359,8 +366,7 @@ static int settle_elements(struct pp_arena *arena, struct copying *copying,
 		if (!strcmp(e->name, "emulator"))
 			continue;
 		if (count == assigned->n_devices ||
-			strcmp(e->name, pp_domain_device_element(assigned->devices[count].kind)) !=
-				0)
+			strcmp(e->name, name_of(&assigned->devices[count])) != 0)
 			return -ESTALE;
 		r = settle_element(arena, copying, e, &assigned->devices[count++]);
 	}
@@ -397,6 +403,62 @@ int pp_domain_text_live(const char *text, size_t length, const struct pp_domain 
 	if (implied.length == 0)
 		return take(&buffer, ret_text, error);
 	return pp_domain_text_add(buffer.data, buffer.length, implied.data, ret_text, error);
+}
+
+/* ---- a virtual function in the place of a network of them ---- */
+
+/* What an interface of a host's device has not: of QEMU's own card, and of its tap. */
+static bool is_emulated(const struct pp_element *element)
+{
+	static const char *const names[] = {"model", "driver", "target", "link"};
+
+	for (unsigned i = 0; i < PP_COUNT(names); i++)
+		if (!strcmp(element->name, names[i]))
+			return true;
+	return false;
+}
+
+static void put_function(struct copying *copying, const struct pp_element *interface,
+	const struct pp_address *source, bool managed)
+{
+	copy_to(copying, tag_start(copying->text, interface->start));
+	pp_buffer_printf(
+		copying->buffer, "<interface type='hostdev' managed='%s'", managed ? "yes" : "no");
+	copying->at = interface->start;
+	for (const struct pp_element *child = interface->first; child; child = child->next) {
+		if (is_emulated(child))
+			skip_child(copying, child);
+		if (strcmp(child->name, "source") != 0)
+			continue;
+		copy_to(copying, tag_start(copying->text, child->start));
+		pp_buffer_printf(copying->buffer,
+			"<source><address type='pci' domain='0x%04x' bus='0x%02x' slot='0x%02x' "
+			"function='0x%x'/></source>",
+			source->domain, source->bus, source->slot, source->function);
+		copying->at = child->end;
+	}
+}
+
+int pp_domain_text_function(const char *text, size_t length, size_t number,
+	const struct pp_address *source, bool managed, char **ret_text, struct pp_error *error)
+{
+	PP_CLEANUP(pp_arena_freep) struct pp_arena *arena = pp_arena_new();
+	PP_BUFFER struct pp_buffer buffer = PP_BUFFER_INIT;
+	struct copying copying = {.text = text, .buffer = &buffer};
+	const struct pp_element *root, *devices, *found;
+
+	int r = read_root(arena, text, length, &root, error);
+	if (r < 0)
+		return r;
+	devices = pp_element_child(root, "devices");
+	found = devices ? pp_element_child(devices, "interface") : NULL;
+	while (found && number-- > 0)
+		found = pp_element_again(found);
+	if (!found)
+		return pp_error_errno(error, -ESTALE, "cannot write down how the guest is started");
+	put_function(&copying, found, source, managed);
+	copy_to(&copying, length);
+	return take(&buffer, ret_text, error);
 }
 
 /* ---- one device alone ---- */

@@ -16,6 +16,10 @@ int pp_domain_text_remove(const char *text, size_t length, const struct pp_addre
  * comes out the same. The caller frees. */
 int pp_domain_text_live(const char *text, size_t length, const struct pp_domain *assigned,
 	char **ret_text, struct pp_error *error);
+/* The text of a run: its <interface> of this NUMBER, from 0, is SOURCE of the host, written as
+ * libvirt writes one that has a virtual function of a network of them. The caller frees. */
+int pp_domain_text_function(const char *text, size_t length, size_t number,
+	const struct pp_address *source, bool managed, char **ret_text, struct pp_error *error);
 /* DEVICE must be one element that can be in <devices> of a guest like DOMAIN. Faults are said with
  * FILE and its line. Made of it: a domain of this device alone. */
 int pp_domain_text_device(const char *device, size_t length, const char *file,

@@ -45,6 +45,12 @@ static int find_bridge(struct pp_context *context, const struct pp_domain_device
 	if (r < 0)
 		return refuse_network(
 			file, device->line, name, "is libvirt's, but cannot be read", error);
+	if (pp_text_is(network.mode, "hostdev"))
+		return refuse_network(file, device->line, name,
+			"is one of virtual functions: a start chooses one that is free", error);
+	if (device->interface.vlan)
+		return refuse_network(file, device->line, name,
+			"is a bridge, and a <vlan> is for virtual functions", error);
 	for (unsigned i = 0; i < PP_COUNT(bridged); i++)
 		known |= !network.mode || pp_text_is(network.mode, bridged[i]);
 	if (!known || !network.bridge)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "lib/guest/prepare.h"
 #include "base/parse.h"
+#include "lib/guest/networkpool.h"
 #include "lib/plan/plan.h"
 #include <errno.h>
 #include <stdio.h>
@@ -85,6 +86,18 @@ static int plan_hostdev(const struct pp_host *host, const struct pp_domain_devic
 			device->name);
 		return -EBUSY;
 	}
+	if (hostdev->hostdev.has_mac || hostdev->hostdev.vlan) {
+		pp_error_set(error, PP_STATUS_FAILED, -ENOTSUP,
+			"line %d of its definition gives its interface %s a <mac> or <vlan>: "
+			"pcipass "
+			"does not set these on a physical function yet",
+			hostdev->line, device->name);
+		pp_error_id(error, "function-not-set");
+		pp_error_remedy(error, "`ip link set PF vf N mac ... vlan ...` on the host, and "
+				       "leave them out of the "
+				       "<interface>");
+		return -ENOTSUP;
+	}
 	bool wanted = hostdev->hostdev.driver_model &&
 		      !pp_text_is(device->driver, hostdev->hostdev.driver_model);
 	if (hostdev->hostdev.managed && (!passes_vfio(device) || wanted))
@@ -159,13 +172,19 @@ int pp_guest_prepare(struct pp_context *context, const struct pp_host *host, con
 	struct pp_plan **ret_plan, struct pp_error *error)
 {
 	PP_CLEANUP(pp_guest_freep) struct pp_guest *guest = NULL;
+	PP_CLEANUP(pp_definition_freep) struct pp_definition *run = NULL;
 	const struct pp_domain *domain;
 
 	int r = pp_guest_load(context, name, &guest, error);
 	if (r >= 0)
 		r = pp_guest_domain(guest, &domain, error);
+	/* Those that a start would choose now; one that runs has its own. */
+	if (r >= 0 && !pp_guest_is_active(guest))
+		r = pp_networkpool_choose(context, host, guest->definition, &run, error);
 	if (r < 0)
-		return r;
+		return error ? pp_error_wrap(error, "guest %s", guest ? guest->name : name) : r;
+	if (run)
+		domain = run->domain;
 	return pp_guest_prepare_loaded(
 		context, host, guest, domain, options, ret_findings, ret_plan, error);
 }

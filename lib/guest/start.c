@@ -7,6 +7,7 @@
 #include "lib/guest/claim.h"
 #include "lib/guest/guest.h"
 #include "lib/guest/launch.h"
+#include "lib/guest/networkpool.h"
 #include "lib/guest/prepare.h"
 #include "lib/guest/release.h"
 #include "lib/guest/remember.h"
@@ -29,6 +30,8 @@ struct start {
 	struct pp_context *context;
 	const struct pp_start_options *options;
 	struct pp_guest *guest;
+	struct pp_definition
+		*run; /* with the virtual functions that it got; NULL: it asks for none */
 	const struct pp_domain *domain;
 	struct pp_host *host;
 	struct pp_plan *own_plan; /* where the caller gave none */
@@ -37,16 +40,19 @@ struct start {
 	struct pp_record_launch launch;
 	struct pp_record_state state;
 	int folder_fd, lock_fd;
+	int pool_fd; /* the lock under which functions are chosen, until the journal says whose */
 };
 
 static void start_done(struct start *start)
 {
 	pp_guest_free(start->guest);
+	pp_definition_free(start->run);
 	pp_host_free(start->host);
 	pp_plan_free(start->own_plan);
 	pp_arena_free(start->arena);
 	pp_closep(&start->folder_fd);
 	pp_closep(&start->lock_fd);
+	pp_closep(&start->pool_fd);
 }
 
 static void say(const struct start *start, enum pp_event_kind kind, const char *text)
@@ -138,6 +144,27 @@ static int take_guest(struct start *start, struct pp_error *error)
 	return refuse_busy(start, error);
 }
 
+/* A plan that the caller made has functions that were free then: they are chosen anew, now that
+ * nobody else chooses. */
+static int take_functions(struct start *start, struct pp_error *error)
+{
+	bool asked;
+	int r = pp_networkpool_asked(start->context, start->domain, &asked, error);
+	if (r < 0 || !asked)
+		return r;
+	r = pp_networkpool_lock(start->context, &start->pool_fd, error);
+	if (r >= 0)
+		r = pp_host_read(start->context, PP_READ_ALL, &start->host, error);
+	if (r >= 0)
+		r = pp_networkpool_choose(
+			start->context, start->host, start->guest->definition, &start->run, error);
+	if (r < 0)
+		return r;
+	start->domain = start->run->domain;
+	start->plan = NULL;
+	return 0;
+}
+
 static int make_plan(struct start *start, struct pp_error *error)
 {
 	PP_CLEANUP(pp_findings_freep) struct pp_findings *findings = NULL;
@@ -145,8 +172,11 @@ static int make_plan(struct start *start, struct pp_error *error)
 
 	if (start->plan && !pp_domain_next_hostdev(start->domain, NULL))
 		return 0;
-	int r = pp_host_read(start->context,
-		start->plan ? PP_READ_CONFIG | PP_READ_GROUPS : PP_READ_ALL, &start->host, error);
+	int r = 0;
+	if (!start->host)
+		r = pp_host_read(start->context,
+			start->plan ? PP_READ_CONFIG | PP_READ_GROUPS : PP_READ_ALL, &start->host,
+			error);
 	if (r < 0 || start->plan)
 		return r;
 	r = pp_guest_prepare_loaded(start->context, start->host, start->guest, start->domain,
@@ -162,8 +192,9 @@ static int make_launch(struct start *start, struct pp_error *error)
 	start->arena = pp_arena_new();
 	if (!start->arena)
 		return pp_error_oom(error);
-	int r = pp_guest_launch_make(start->context, start->guest->name, start->guest->definition,
-		start->host, start->arena, &start->launch, error);
+	int r = pp_guest_launch_make(start->context, start->guest->name,
+		start->run ? start->run : start->guest->definition, start->host, start->arena,
+		&start->launch, error);
 	if (r < 0)
 		return r;
 	start->launch.paused = start->options->paused;
@@ -298,6 +329,8 @@ static int run(struct start *start, bool *ret_changed, struct pp_error *error)
 	if (r < 0)
 		return r;
 	r = move_devices(start, error);
+	pp_closep(&start->pool_fd);
+	start->pool_fd = -1;
 	if (r < 0) {
 		write_failure(start, error ? error->text : NULL, false);
 		return r;
@@ -360,6 +393,8 @@ static int start_guest(struct start *start, bool *ret_changed, struct pp_error *
 		return r < 0 ? r : 0;
 	r = refuse_twin(start, error);
 	if (r >= 0)
+		r = take_functions(start, error);
+	if (r >= 0)
 		r = make_plan(start, error);
 	if (r >= 0)
 		r = refuse_trial(start, error);
@@ -379,7 +414,8 @@ int pp_guest_start(struct pp_context *context, const char *name, const struct pp
 		.options = options ? options : &none,
 		.plan = plan,
 		.folder_fd = -1,
-		.lock_fd = -1};
+		.lock_fd = -1,
+		.pool_fd = -1};
 	bool changed = false;
 
 	int r = pp_guest_may_write(context, "start a guest", error);

@@ -30,6 +30,11 @@ int pp_libvirt_read(struct pp_tree *tree, struct pp_arena *arena, bool defined,
 struct pp_libvirt_network {
 	const char *mode;   /* of <forward>: "nat", "bridge" ...; NULL: it is isolated */
 	const char *bridge; /* NULL: it has none */
+	/* with mode "hostdev": */
+	const char *pf; /* an interface of the host, whose virtual functions it has; NULL: */
+	const struct pp_address *addresses; /* those */
+	size_t n_addresses;
+	bool managed;
 };
 /* -ENOENT: there is none of this name; -EBADMSG: its file is not whole. */
 int pp_libvirt_network(struct pp_tree *tree, struct pp_arena *arena, const char *name,

@@ -842,12 +842,28 @@ class Guests(Case):
             result = self.ends(self.root_run("start", "win2k3"), NOT_READY)
             self.said(result, "%s is not on this host" % bridge)
             self.said(result, "virsh net-start %s" % name)
-        for name, words in (("cards", "has no bridge"), ("cut", "cannot be read"), ("nowhere", "is none of libvirt's")):
+        for name, words in (("cards", "a start chooses one that is free"), ("cut", "cannot be read"), ("nowhere", "is none of libvirt's")):
             guest("network", name)
             self.said(self.ends(native(), NOT_READY), words)
         guest("bridge", "lo")
         os.makedirs(self.root + "/sys/class/net/lo", exist_ok=True)
         self.said(self.ends(self.root_run("start", "win2k3"), NOT_READY), "lo is no bridge")
+
+    def test_networks_of_functions(self):
+        """The function that a start would take, and why there is none."""
+        sriov(self.root)
+        networks = self.root + "/etc/libvirt/qemu/networks"
+        os.makedirs(networks, exist_ok=True)
+        with open(networks + "/cards.xml", "w") as file:
+            file.write("<network><forward mode='hostdev' managed='yes'>%s</forward></network>" % "".join(
+                "<address type='pci' domain='0' bus='4' slot='0' function='%d'/>" % i for i in (1, 2)))
+        self.ends(self.root_run("define", self.write("pool.xml", GUEST % ("kvm", "<interface type='network'><source network='cards'/></interface>"))), OK)
+        self.said(self.ends(self.root_run("start", "win2k3", "--dry-run"), IN_USE), "0000:04:00.1: not on this host")
+        self.ends(self.root_run("nodedev-setvfs", "04:00.0", "2"), OK)
+        self.assertIn(b"0000:04:00.1: no driver -> vfio-pci", self.root_run("start", "win2k3", "--dry-run").stdout)
+        self.assertIn(b"<source network='cards'/>", self.ends(self.root_run("dumpxml", "win2k3"), OK).stdout)
+        self.ends(self.root_run("define", self.write("pool.xml", GUEST % ("kvm", "<interface type='network'><mac address='52:54:00:00:00:01'/><source network='cards'/><vlan><tag id='7'/></vlan></interface>"))), OK)
+        self.said(self.root_run("start", "win2k3", "--dry-run"), "does not set these on a physical function yet")
 
     def put_firmware(self):
         folder = self.root + "/usr/share/qemu/firmware"
