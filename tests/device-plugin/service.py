@@ -242,6 +242,17 @@ class Health(Service):
         self.assertEqual(plugin.health(NIC), "Healthy")
 
 
+    def test_uncordon(self):
+        """A person ends the quarantine while the plugin runs; and cordons."""
+        plugin = self.serving(poll=3600000)
+        for verb, health in ((["nodedev-cordon", NVME, "--reason", "its fan"], "Unhealthy"), (["nodedev-uncordon", NVME], "Healthy")):
+            self.ends(self.run_plugin(*verb, program=case.PCIPASS), 0)
+            begin = time.monotonic()
+            self.becomes(plugin, NVME, health)
+            self.assertLess(time.monotonic() - begin, 1)
+        self.assertIn("cordoned: its fan", self.said())
+
+
 class Registration(Service):
     def test_dial_back(self):
         plugin = self.serving(dial_back=True)
