@@ -45,13 +45,15 @@ static size_t fitting(const char *text, enum topology_font font, int size, int w
 {
 	long most = (long)width * 100 / size, now = 0;
 	size_t n = 0;
-	for (; text[n]; n++) {
+	while (text[n]) {
+		size_t end = n + 1;
 		now += char_width((unsigned char)text[n], font);
+		while (((unsigned char)text[end] & 0xc0) == 0x80)
+			end++;
 		if (now > most && n > 0)
 			break;
+		n = end;
 	}
-	while (n > 1 && text[n] && ((unsigned char)text[n] & 0xc0) == 0x80)
-		n--;
 	return n;
 }
 
