@@ -207,21 +207,55 @@ void cli_progress_end(struct cli *cli)
 	fflush(stderr);
 }
 
+/* With --json: an object a line, beside the one object that is the result. */
+static void print_event(enum pp_event_kind kind, const char *text)
+{
+	static const char *const kinds[] = {[PP_EVENT_STEP] = "step",
+		[PP_EVENT_DONE] = "done",
+		[PP_EVENT_WAIT] = "wait",
+		[PP_EVENT_UNDO] = "undo",
+		[PP_EVENT_NOTE] = "note"};
+	PP_CLEANUP(pp_json_freep) struct pp_json *event = pp_json_object();
+	pp_json_set_string(event, "event", kinds[kind]);
+	pp_json_set_string(event, "text", text);
+	PP_FREE char *line = event ? pp_json_print(event, false) : NULL;
+	if (line)
+		fprintf(stderr, "%s\n", line);
+	fflush(stderr);
+}
+
+/* Whether a line can move on standard error. */
+static bool line_moves(void)
+{
+	const char *terminal = getenv("TERM");
+	return isatty(STDERR_FILENO) && terminal && *terminal && strcmp(terminal, "dumb") != 0;
+}
+
 void cli_progress(enum pp_event_kind kind, const char *text, void *data)
 {
 	struct cli *cli = data;
 	bool lasting = kind == PP_EVENT_UNDO || kind == PP_EVENT_NOTE;
-	bool terminal = isatty(STDERR_FILENO);
+	if (cli->json) {
+		print_event(kind, text);
+		return;
+	}
+	bool moves = line_moves();
 	/* Elsewhere than on a terminal, only what takes long and what was not asked for is said. */
-	if (lasting || (!terminal && kind == PP_EVENT_WAIT)) {
+	if (lasting || (!moves && kind == PP_EVENT_WAIT)) {
 		message(cli, "", "", text);
 		return;
 	}
-	if (!terminal)
+	if (!moves)
 		return;
 	PP_FREE char *clean = cli_clean(text);
+	if (!clean)
+		return;
+	size_t width = cli_terminal_width(STDERR_FILENO);
+	clean[strcspn(clean, "\n")] = '\0';
+	/* A line that wraps could not be taken away again. */
+	clean[cli_fit(clean, width > 1 ? width - 1 : 79)] = '\0';
 	cli_progress_end(cli);
-	fprintf(stderr, "%.*s", (int)strcspn(clean ? clean : "", "\n"), clean ? clean : "");
+	fputs(clean, stderr);
 	fflush(stderr);
 	cli->line = true;
 }

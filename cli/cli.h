@@ -48,8 +48,8 @@ int cli_refuse(struct cli *cli, enum pp_status status, const char *format, ...) 
 int cli_oom(struct cli *cli);
 /* "error: TEXT" before the cause, as virsh's first line of two. */
 void cli_blame(struct cli *cli, const char *format, ...) PP_PRINTF(2, 3);
-/* What is happening, for people who wait: a line that moves on a terminal. DATA is the struct cli.
- */
+/* What is happening, for people who wait: a line that moves on a terminal; elsewhere a line for
+ * what takes long; with --json an object a line. DATA is the struct cli. */
 void cli_progress(enum pp_event_kind kind, const char *text, void *data);
 void cli_progress_end(struct cli *cli);
 
@@ -57,6 +57,10 @@ void cli_progress_end(struct cli *cli);
 char *cli_clean(const char *text);
 /* How many columns it takes on a terminal. */
 size_t cli_width(const char *text);
+/* How many of its bytes fit into so many columns. */
+size_t cli_fit(const char *text, size_t columns);
+/* Columns of the terminal that FD is, or of $COLUMNS; 0: it is none, or not known. */
+size_t cli_terminal_width(int fd);
 
 /* ---- findings -------------------------------------------------------------------------------- */
 

@@ -6,7 +6,6 @@
 #include "cli/devices.h"
 #include "cli/verb.h"
 #include <string.h>
-#include <sys/ioctl.h>
 
 #define ROWS_MAX 12
 
@@ -315,23 +314,11 @@ static void next_commands(struct page *page, const char *commands[3])
 
 /* ---- printing -------------------------------------------------------------------------------- */
 
-static size_t terminal_width(void)
-{
-	struct winsize size = {0};
-	const char *columns = getenv("COLUMNS");
-	uint64_t width;
-	if (!isatty(STDOUT_FILENO))
-		return 0;
-	if (columns && pp_parse_u64(columns, 10, 10000, &width) == 0)
-		return (size_t)width;
-	return ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 ? size.ws_col : 0;
-}
-
 /* One line, cut where the terminal ends: what is cut is in nodedev-info. */
 static void put_line(struct cli *cli, const char *text)
 {
 	PP_FREE char *clean = cli_clean(text);
-	size_t width = terminal_width();
+	size_t width = cli_terminal_width(STDOUT_FILENO);
 	if (!clean)
 		return;
 	while (width > 0 && *clean && cli_width(clean) > width) {

@@ -6,7 +6,7 @@
 static void tell(enum pp_event_kind kind, const char *text, void *data)
 {
 	struct cli *cli = data;
-	if (kind == PP_EVENT_STEP || kind == PP_EVENT_WAIT) {
+	if (cli->json || kind == PP_EVENT_STEP || kind == PP_EVENT_WAIT) {
 		cli_progress(kind, text, data);
 		return;
 	}

@@ -34,6 +34,10 @@ static const char *devices_text(const struct pp_guest_info *guest, char *text, s
 static void tell(enum pp_event_kind kind, const char *text, void *data)
 {
 	struct cli *cli = data;
+	if (cli->json) {
+		cli_progress(kind, text, data);
+		return;
+	}
 	PP_FREE char *clean = cli_clean(text);
 	cli_print(cli, "%s\n", clean ? clean : text);
 	fflush(stdout);

@@ -35,7 +35,8 @@ enum pp_event_kind { PP_EVENT_STEP, PP_EVENT_DONE, PP_EVENT_WAIT, PP_EVENT_UNDO,
 typedef void pp_progress(enum pp_event_kind kind, const char *text, void *data);
 
 /* Who is told of what happens beside a verb's own work: a guest whose supervisor was killed is
- * adopted, devices of a guest that is gone are given back. NULL (the start): nobody. */
+ * adopted, devices of a guest that is gone are given back; and what is waited for, by functions
+ * that take no progress of their own. NULL (the start): nobody. */
 void pp_context_notices(struct pp_context *context, pp_progress *progress, void *data);
 
 /* A folder for a program's own state: NAME below run/pcipass, which a boot empties, or (LASTING)

@@ -46,19 +46,34 @@ void pp_context_notices(struct pp_context *context, pp_progress *progress, void 
 	context->notices_data = data;
 }
 
-void pp_context_note(struct pp_context *context, const char *format, ...)
+static void tell(struct pp_context *context, enum pp_event_kind kind, const char *format,
+	va_list args) __attribute__((format(printf, 3, 0)));
+static void tell(
+	struct pp_context *context, enum pp_event_kind kind, const char *format, va_list args)
 {
+	PP_FREE char *text = NULL;
 	if (!context->notices)
 		return;
-	va_list args;
-	va_start(args, format);
-	PP_FREE char *text = NULL;
-	int n = vasprintf(&text, format, args);
-	va_end(args);
-	if (n >= 0)
-		context->notices(PP_EVENT_NOTE, text, context->notices_data);
+	if (vasprintf(&text, format, args) >= 0)
+		context->notices(kind, text, context->notices_data);
 	else
 		text = NULL;
+}
+
+void pp_context_note(struct pp_context *context, const char *format, ...)
+{
+	va_list args;
+	va_start(args, format);
+	tell(context, PP_EVENT_NOTE, format, args);
+	va_end(args);
+}
+
+void pp_context_say(struct pp_context *context, enum pp_event_kind kind, const char *format, ...)
+{
+	va_list args;
+	va_start(args, format);
+	tell(context, kind, format, args);
+	va_end(args);
 }
 
 bool pp_context_is_live(const struct pp_context *context)

@@ -18,7 +18,9 @@ struct pp_context {
 	void *notices_data;
 };
 
-/* Tells the one who asked for notices. */
+/* Tells the one who asked for notices: a note, or another kind of event. */
 void pp_context_note(struct pp_context *context, const char *format, ...) PP_PRINTF(2, 3);
+void pp_context_say(struct pp_context *context, enum pp_event_kind kind, const char *format, ...)
+	PP_PRINTF(3, 4);
 
 #endif

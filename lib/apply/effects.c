@@ -62,14 +62,18 @@ int pp_effects_init(struct pp_effects *effects, struct pp_context *context,
 
 void pp_effects_say(struct pp_effects *effects, enum pp_event_kind kind, const char *format, ...)
 {
-	if (!effects->progress)
+	bool told = effects->progress || (kind == PP_EVENT_WAIT && effects->context->notices);
+	if (!told)
 		return;
 	PP_BUFFER struct pp_buffer text = PP_BUFFER_INIT;
 	va_list args;
 	va_start(args, format);
 	pp_buffer_vprintf(&text, format, args);
 	va_end(args);
-	effects->progress(kind, pp_buffer_text(&text), effects->data);
+	if (effects->progress)
+		effects->progress(kind, pp_buffer_text(&text), effects->data);
+	else
+		pp_context_say(effects->context, kind, "%s", pp_buffer_text(&text));
 }
 
 static bool fault_hits(struct pp_effects *effects)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* What is asked of a guest that runs: to shut down, to end, and to be waited for. */
 #include "base/file.h"
+#include "base/parse.h"
 #include "lib/guest/guest.h"
 #include "lib/guest/steer.h"
 #include "lib/guest/tend.h"
@@ -9,6 +10,7 @@
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <signal.h>
 #include <sys/pidfd.h>
 
@@ -17,6 +19,7 @@ PP_DEFINE_CLEANUP(struct pp_guest_list *, pp_guest_list_free)
 /* After the deadline to end and the one after being killed, devices have time to go back. */
 #define RELEASE_MS 300000
 #define KILL_MS 30000
+#define WORD_MS 2000 /* after this long the one who waits hears what for */
 
 /* ---- waiting ---- */
 
@@ -60,6 +63,40 @@ static int fail_waiting(const struct pp_guest *guest, struct pp_error *error)
 	return -ETIMEDOUT;
 }
 
+static void say_waiting(struct pp_context *context, const struct pp_guest *guest, long long end)
+{
+	const char *reason;
+	enum pp_guest_state state = pp_record_show(guest->record, &reason);
+	PP_FREE char *most = NULL;
+	if (end >= 0 && asprintf(&most, ", at most %lld s", (end - pp_clock_ms() + 999) / 1000) < 0)
+		most = NULL;
+	pp_context_say(context, PP_EVENT_WAIT, "waiting for guest %s to end: it is %s (%s)%s",
+		guest->name, pp_guest_state_text(state), reason, most ? most : "");
+}
+
+/* As await_process; when that takes long, and when what it does then changes, it is said. */
+static int await_carer(struct pp_context *context, struct pp_guest *guest,
+	const struct pp_process *carer, long long end)
+{
+	PP_FREE char *before = NULL;
+	const char *reason;
+	for (;;) {
+		long long word = pp_clock_ms() + WORD_MS;
+		bool last = end >= 0 && end <= word;
+		int r = await_process(carer, last ? end : word);
+		if (r != -ETIMEDOUT || last)
+			return r;
+		if (pp_guest_reload(context, guest, NULL) < 0 || !pp_guest_is_active(guest))
+			continue;
+		pp_record_show(guest->record, &reason);
+		if (pp_text_is(before, reason))
+			continue;
+		say_waiting(context, guest, end);
+		free(before);
+		before = strdup(reason);
+	}
+}
+
 /* Who takes care of it ends when it has ended; when that one was killed, another adopts it. END <
  * 0: no deadline. */
 static int await_end(
@@ -67,7 +104,7 @@ static int await_end(
 {
 	while (pp_guest_is_active(guest)) {
 		struct pp_process carer = pp_record_carer(guest->record);
-		int r = carer.pid ? await_process(&carer, end) : 0;
+		int r = carer.pid ? await_carer(context, guest, &carer, end) : 0;
 		if (r != -ETIMEDOUT && r < 0)
 			return pp_error_errno(
 				error, r, "guest %s: cannot wait for its end", guest->name);

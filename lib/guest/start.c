@@ -15,12 +15,14 @@
 #include "lib/guest/trial.h"
 #include "lib/host/libvirt.h"
 #include <errno.h>
+#include <stdio.h>
 #include <fcntl.h>
 #include <string.h>
 
 /* What comes after QEMU's own deadlines: it is killed, and devices go back. */
 #define AFTER_MS 330000
 #define LOOKS 5 /* at a guest that others begin and leave meanwhile */
+#define WORD_MS 2000 /* after this long the one who waits hears what for */
 
 PP_DEFINE_CLEANUP(struct pp_host *, pp_host_free)
 PP_DEFINE_CLEANUP(struct pp_plan *, pp_plan_free)
@@ -287,12 +289,28 @@ static int explain(const struct pp_record *record, struct pp_error *error)
 		after, devices);
 }
 
+/* With host devices all of its memory is allocated and pinned before it runs. */
+static void say_waiting(const struct start *start)
+{
+	PP_FREE char *text = NULL;
+	bool pinned = pp_domain_next_hostdev(start->domain, NULL);
+	if (asprintf(&text, "waiting for QEMU, at most %d s%s", start->launch.start_ms / 1000,
+		    pinned ? ": it prepares the guest's memory for its devices" : "") < 0)
+		text = NULL;
+	if (text)
+		say(start, PP_EVENT_WAIT, text);
+}
+
 static int await(struct start *start, int status_fd, pid_t pid, struct pp_error *error)
 {
 	struct pp_guest *guest = start->guest;
+	int most = start->launch.start_ms + start->launch.stop_ms + AFTER_MS;
 
-	int r = pp_supervisor_await(
-		status_fd, start->launch.start_ms + start->launch.stop_ms + AFTER_MS);
+	int r = pp_supervisor_await(status_fd, WORD_MS);
+	if (r == -ETIMEDOUT) {
+		say_waiting(start);
+		r = pp_supervisor_await(status_fd, most);
+	}
 	if (r == -ETIMEDOUT) {
 		pp_error_set(error, PP_STATUS_FAILED, r,
 			"its supervisor (process %d) has not come to an end in time", (int)pid);

@@ -1356,11 +1356,11 @@ class Surroundings(Case):
             if isinstance(data, bytes):
                 self.assertNotIn(b"detached\n", data, path)
 
-    def terminal(self, args, columns, env=None):
+    def terminal(self, args, columns, env=None, root=None):
         """What a terminal of so many columns shows."""
         master, slave = pty.openpty()
         fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
-        process = subprocess.Popen([PROGRAM, "--root", self.text] + args, stdin=slave, stdout=slave, stderr=slave,
+        process = subprocess.Popen([PROGRAM, "--root", root or self.text] + args, stdin=slave, stdout=slave, stderr=slave,
             env=dict({"PATH": os.environ["PATH"], "LC_ALL": "C.UTF-8", "TERM": "xterm"}, **(env or {})))
         os.close(slave)
         out = b""
@@ -1387,6 +1387,39 @@ class Surroundings(Case):
         self.assertIn("0000:04:00.0", narrow)
         self.assertGreater(max(map(len, wide.split("\n"))), 30)
         self.assertLessEqual(max(map(len, narrow.split("\n"))), 30)
+
+    def test_progress_is_one_line_of_a_terminal(self):
+        gone = "\r\x1b[K"
+        for columns in (200, 20, 2):
+            shown = self.terminal(["nodedev-detach", "04:00.0"], columns, root=self.root)
+            moves = shown.split(gone)
+            steps = [text for text in moves[:-1] if text]
+            whole = "0000:04:00.0: nvme -> vfio-pci"
+            self.assertIn(whole[:columns - 1], steps)
+            for text in steps:  # one that wraps could not be taken away
+                self.assertLess(len(text), columns)
+                self.assertNotIn("\n", text)
+            self.assertEqual(moves[-1].strip(), "Device 04:00.0 detached")
+            self.ends(self.root_run("nodedev-reattach", "04:00.0"), OK)
+        for env in ({"TERM": "dumb"}, {"TERM": ""}):
+            self.assertNotIn("\x1b", self.terminal(["nodedev-detach", "04:00.0"], 80, env, self.root))
+            self.assertNotIn("\x1b", self.terminal(["nodedev-reattach", "04:00.0"], 80, env, self.root))
+
+    def test_quick_steps_are_not_said_elsewhere(self):
+        self.assertEqual(self.ends(self.root_run("nodedev-detach", "04:00.0"), OK).stderr, b"")
+
+    def test_events(self):
+        """With --json each is an object a line on standard error, and the result is one on standard output."""
+        def events(result):
+            self.assertIsInstance(json.loads(result.stdout), dict)
+            lines = [json.loads(line) for line in result.stderr.decode().splitlines() if line.startswith("{")]
+            self.assertEqual([set(line) for line in lines], [{"event", "text"}] * len(lines))
+            return [(line["event"], line["text"]) for line in lines]
+        move = "0000:04:00.0: nvme -> vfio-pci"
+        self.assertEqual(events(self.ends(self.root_run("nodedev-detach", "04:00.0", "--json"), OK)), [("step", move), ("done", move)])
+        self.assertTrue(cut_journal(self.root))
+        said = events(self.ends(self.root_run("recover", "--json"), OK))
+        self.assertIn("undo", {kind for kind, _ in said})
 
     def test_other_locales(self):
         plain = self.text_run("nodedev-list", "--tree", env={"LC_ALL": "C"}).stdout
