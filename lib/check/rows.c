@@ -15,7 +15,9 @@ static const struct pp_check_row rows[] = {
 		"runs it for a virtual IOMMU.",
 		NULL},
 	{3, "The firmware has an IOMMU, but the kernel does not use it.",
-		"Remove intel_iommu=off, iommu=off or amd_iommu=off; on Intel add intel_iommu=on.",
+		"pcipass host-setup: it removes intel_iommu=off, iommu=off and amd_iommu=off, and "
+		"adds "
+		"intel_iommu=on where the kernel needs it.",
 		NULL},
 	{4,
 		"A kernel parameter was set in a boot loader that does not start this host, was "
@@ -80,8 +82,9 @@ static const struct pp_check_row rows[] = {
 	{16,
 		"The IOMMU does not remap interrupts, so a guest could raise any interrupt of the "
 		"host.",
-		"Remove intremap=off, update the firmware; or accept the risk with "
-		"allow_unsafe_interrupts=1.",
+		"Remove intremap=off (pcipass host-setup), update the firmware; or accept the "
+		"risk: "
+		"pcipass host-setup --accept-unsafe-interrupts.",
 		NULL},
 	{17, "The firmware keeps memory for the device that must be mapped one to one.",
 		"HP: switch off shared memory for the slot; others: another slot, newer firmware.",
