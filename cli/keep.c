@@ -32,11 +32,12 @@ const struct cli_verb cli_verb_keep = {
 	.example = "  # pcipass keep\n"
 		   "  Kept\n",
 	.usage = "",
-	.details = "After `pcipass nodedev-detach enp2s0 --force-for enp2s0 --try 60`, for one. "
-		   "What is not kept in\n"
-		   "time is undone, also when the session that tried it is gone, and when pcipass "
-		   "was killed. An\n"
-		   "error says that it is too late.\n",
+	.details =
+		"After `pcipass nodedev-detach enp2s0 --force-for enp2s0 --try 60`, for one, or "
+		"`start GUEST --try 180`.\n"
+		"What is not kept in time is undone, also when the session that tried it is gone, "
+		"and when\n"
+		"pcipass was killed. An error says that it is too late.\n",
 	.writes = true,
 	.run = run,
 };
