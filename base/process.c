@@ -59,6 +59,13 @@ int pp_process_self(struct pp_process *ret_process)
 	return pp_process_of(getpid(), ret_process);
 }
 
+int pp_process_spare(void)
+{
+	static const char never[] = "-1000";
+	PP_CLOSE int fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
+	return fd < 0 ? -errno : pp_file_write_all(fd, never, sizeof(never) - 1);
+}
+
 bool pp_process_alive(const struct pp_process *process)
 {
 	char state = 0;

@@ -20,6 +20,10 @@ bool pp_process_alive(const struct pp_process *process); /* a zombie is not aliv
 /* A pidfd of just this process; -ESRCH when it is gone. */
 int pp_process_fd(const struct pp_process *process);
 int pp_process_name(pid_t pid, char *name, size_t size); /* comm */
+/* When memory runs out, others are killed and not this process; what it starts from now on,
+ * neither.
+ */
+int pp_process_spare(void);
 
 /* Runs WORK(data) in a child; its result (0..255 or -errno) comes back. A child that has not ended
  * by the deadline is left alone (it may be stuck in the kernel) and -ETIMEDOUT is returned with its

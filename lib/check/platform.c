@@ -182,7 +182,7 @@ void pp_check_suspend(struct pp_check_run *run)
 	for (size_t i = 0; i < run->host->n_uses; i++) {
 		const struct pp_use *use = &run->host->uses[i];
 
-		if (use->kind != PP_USE_VFIO)
+		if (use->kind != PP_USE_VFIO && use->kind != PP_USE_GUEST)
 			continue;
 		pp_finding_add(run, PP_NOTE,
 			"%s is out with a guest: it may be dead after the host has slept",

@@ -365,6 +365,10 @@ static void report(struct supervisor *s)
 		close(s->status_fd);
 		s->status_fd = -1;
 	}
+	/* QEMU is there by now, and the first to go; pinned memory is slow to come back, and until
+	 * it has, the kernel would take whoever is next: the one that gives the devices back. */
+	if (s->context->live)
+		pp_process_spare();
 	if (devices && devices[0] && s->wake_fd < 0)
 		pp_wake_hold(s->context, s->name, &s->wake_fd, NULL);
 }

@@ -156,6 +156,11 @@ static void test_vanished_and_out(void **state)
 	assert_int_equal(pp_check_host(&used, &findings, NULL), 0);
 	assert_int_equal(fixture_finding(findings, "suspend")->severity, PP_NOTE);
 	pp_findings_free(findings);
+	use.kind = PP_USE_GUEST; /* a holder that has a name */
+	use.owner = "win11, pcipass, running";
+	assert_int_equal(pp_check_host(&used, &findings, NULL), 0);
+	assert_int_equal(fixture_finding(findings, "suspend")->severity, PP_NOTE);
+	pp_findings_free(findings);
 	pp_host_free(host);
 }
 
