@@ -20,14 +20,24 @@ def node_modules():
     return None
 
 
+def go_kubelet():
+    """kubelet.go, built once with Debian's Go and grpc-go; None without them."""
+    source, program = os.path.join(HERE, "kubelet.go"), os.path.abspath(os.path.join(HERE, "../../build/kubelet-go"))
+    path = "/usr/share/gocode"
+    if not shutil.which("go") or not os.path.isdir(path + "/src/google.golang.org/grpc"):
+        return None
+    if not os.path.exists(program) or os.path.getmtime(program) < os.path.getmtime(source):
+        os.makedirs(os.path.dirname(program), exist_ok=True)
+        subprocess.run(["go", "build", "-o", program, source], check=True,
+            env=dict(os.environ, GO111MODULE="off", GOPATH=path, GOFLAGS="", GOCACHE=os.path.dirname(program) + "/go-cache"))
+    return program
+
+
 class Stacks(Service):
-    def test_grpc_js(self):
-        modules = node_modules()
-        if not shutil.which("node") or not modules:
-            self.skipTest("npm install --prefix build/npm @grpc/grpc-js @grpc/proto-loader")
+    def tells(self, command, env):
+        """What a kubelet of another stack was told, after the plugin found it."""
         with open(self.folder + "/told", "w") as out:
-            kube = subprocess.Popen(["node", HERE + "/kubelet.js", self.kubelets, NVME, NIC], stdout=out,
-                env=dict(self.environment(), NODE_PATH=modules))
+            kube = subprocess.Popen([*command, self.kubelets, NVME, NIC], stdout=out, env=dict(self.environment(), **env))
         self.start()
         self.assertEqual(kube.wait(90), 0)
         with open(self.folder + "/told") as file:
@@ -36,4 +46,17 @@ class Stacks(Service):
         self.assertEqual([answer["envs"][VARIABLE] for answer in told["allocated"]["container_responses"]], [NVME, NIC])
         self.assertEqual(told["started"], [{}, {}])
         self.assertEqual(told["refused"]["code"], 5)
+        self.assertIn("there is no such unit", told["refused"]["text"] if "text" in told["refused"] else "")
         self.assertEqual(told["preferred"]["container_responses"][0]["deviceIDs"], [NVME])
+
+    def test_grpc_js(self):
+        modules = node_modules()
+        if not shutil.which("node") or not modules:
+            self.skipTest("npm install --prefix build/npm @grpc/grpc-js @grpc/proto-loader")
+        self.tells(["node", HERE + "/kubelet.js"], {"NODE_PATH": modules})
+
+    def test_grpc_go(self):
+        program = go_kubelet()
+        if not program:
+            self.skipTest("apt-get install golang-go golang-google-grpc-dev")
+        self.tells([program], {})
