@@ -151,9 +151,10 @@ static int refuse_changed(
 		return pp_error_oom(error);
 	pp_error_set(error, PP_STATUS_FAILED, -ESTALE,
 		"%s has changed since it was looked at: its %s was %s, now it is %s", step->subject,
-		step->kind == PP_STEP_DRIVER ? "driver"
-		: step->kind == PP_STEP_VFS  ? "number of virtual functions"
-					     : "sriov_drivers_autoprobe",
+		step->kind == PP_STEP_DRIVER     ? "driver"
+		: step->kind == PP_STEP_VFS      ? "number of virtual functions"
+		: step->kind == PP_STEP_FUNCTION ? "state on its card"
+						 : "sriov_drivers_autoprobe",
 		was, is);
 	pp_error_remedy(error, "look at what else moves it, and try again");
 	return -ESTALE;

@@ -64,6 +64,12 @@ static void put_now(struct pp_context *context, const struct pp_plan *plan,
 	if (!pp_step_of_device(step))
 		return;
 	int r = pp_step_read(context, step, &state);
+	if (step->kind == PP_STEP_FUNCTION) {
+		if (r >= 0 && !pp_driver_same(&state, &step->to))
+			pp_buffer_printf(now, "%s%s has %s now", now->length ? "\n" : "",
+				step->subject, state.driver);
+		return;
+	}
 	if (step->kind == PP_STEP_VFS) {
 		if (r >= 0 && !pp_driver_same(&state, &step->to))
 			pp_buffer_printf(now, "%s%s has %s virtual functions now",

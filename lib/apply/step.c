@@ -2,8 +2,22 @@
 #include "lib/apply/step.h"
 #include "base/parse.h"
 #include "lib/apply/driver.h"
+#include "lib/apply/function.h"
 #include "lib/apply/vfs.h"
 #include "lib/plan/plan.h"
+
+static int read_function(
+	struct pp_context *context, const char *subject, struct pp_driver_state *ret_state)
+{
+	struct pp_function_state function;
+	struct pp_driver_state state = {0};
+	int r = pp_function_read(context, subject, &function);
+	if (r < 0)
+		return r;
+	pp_function_text(&function, state.driver);
+	*ret_state = state;
+	return 0;
+}
 
 int pp_step_read(
 	struct pp_context *context, const struct pp_step *step, struct pp_driver_state *ret_state)
@@ -13,6 +27,8 @@ int pp_step_read(
 	int r;
 	if (step->kind == PP_STEP_DRIVER)
 		return pp_driver_read(context, step->subject, ret_state);
+	if (step->kind == PP_STEP_FUNCTION)
+		return read_function(context, step->subject, ret_state);
 	if (step->kind == PP_STEP_VFS)
 		r = pp_vfs_read(context, step->subject, &count);
 	else
@@ -30,6 +46,13 @@ int pp_step_move(struct pp_effects *effects, const struct pp_step *step,
 		return pp_effects_load(effects, step->subject, error);
 	if (step->kind == PP_STEP_DRIVER)
 		return pp_driver_move(effects, step->subject, to, error);
+	if (step->kind == PP_STEP_FUNCTION) {
+		struct pp_function_state function;
+		if (!pp_function_parse(to->driver, &function))
+			return pp_error_errno(error, -EBADMSG,
+				"%s: \"%s\" is no state of a function", step->subject, to->driver);
+		return pp_function_move(effects, step->subject, &function, error);
+	}
 	int r = pp_parse_u64(to->driver, 10, UINT16_MAX, &number);
 	if (r < 0)
 		return pp_error_errno(

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "lib/guest/prepare.h"
 #include "base/parse.h"
+#include "lib/apply/function.h"
 #include "lib/guest/networkpool.h"
 #include "lib/plan/plan.h"
 #include <errno.h>
@@ -61,8 +62,9 @@ static int plan_group(const struct pp_host *host, const struct pp_device *device
 
 /* MANAGED: only moves; then claims, for a device that is out already is the guest's from now on
  * too. */
-static int plan_hostdev(const struct pp_host *host, const struct pp_domain_device *hostdev,
-	bool group, struct pp_plan *plan, struct pp_error *error)
+static int plan_hostdev(struct pp_context *context, const struct pp_host *host,
+	const struct pp_domain_device *hostdev, bool group, struct pp_plan *plan,
+	struct pp_error *error)
 {
 	const struct pp_device *device = pp_host_device(host, &hostdev->hostdev.source);
 	char address[PP_ADDRESS_SIZE];
@@ -86,29 +88,22 @@ static int plan_hostdev(const struct pp_host *host, const struct pp_domain_devic
 			device->name);
 		return -EBUSY;
 	}
-	if (hostdev->hostdev.has_mac || hostdev->hostdev.vlan) {
-		pp_error_set(error, PP_STATUS_FAILED, -ENOTSUP,
-			"line %d of its definition gives its interface %s a <mac> or <vlan>: "
-			"pcipass "
-			"does not set these on a physical function yet",
-			hostdev->line, device->name);
-		pp_error_id(error, "function-not-set");
-		pp_error_remedy(error, "`ip link set PF vf N mac ... vlan ...` on the host, and "
-				       "leave them out of the "
-				       "<interface>");
-		return -ENOTSUP;
-	}
+	if (hostdev->hostdev.interface && (hostdev->hostdev.has_mac || hostdev->hostdev.vlan))
+		r = pp_function_plan(context, device->name,
+			hostdev->hostdev.has_mac ? hostdev->hostdev.mac : NULL,
+			(unsigned)hostdev->hostdev.vlan, plan, error);
 	bool wanted = hostdev->hostdev.driver_model &&
 		      !pp_text_is(device->driver, hostdev->hostdev.driver_model);
-	if (hostdev->hostdev.managed && (!passes_vfio(device) || wanted))
+	if (r >= 0 && hostdev->hostdev.managed && (!passes_vfio(device) || wanted))
 		r = plan_detach(host, device, hostdev->hostdev.driver_model, plan, error);
 	if (r >= 0 && group)
 		r = plan_group(host, device, plan, error);
 	return r < 0 ? r : pp_plan_claim(plan, device, error);
 }
 
-static int make_plan(const struct pp_host *host, const char *name, const struct pp_domain *domain,
-	bool group, struct pp_plan **ret_plan, struct pp_error *error)
+static int make_plan(struct pp_context *context, const struct pp_host *host, const char *name,
+	const struct pp_domain *domain, bool group, struct pp_plan **ret_plan,
+	struct pp_error *error)
 {
 	PP_CLEANUP(pp_plan_freep) struct pp_plan *plan = NULL;
 	PP_FREE char *owner = NULL;
@@ -117,7 +112,7 @@ static int make_plan(const struct pp_host *host, const char *name, const struct 
 	int r = pp_plan_new("start", owner, &plan, error);
 	const struct pp_domain_device *hostdev = NULL;
 	while (r >= 0 && (hostdev = pp_domain_next_hostdev(domain, hostdev)))
-		r = plan_hostdev(host, hostdev, group, plan, error);
+		r = plan_hostdev(context, host, hostdev, group, plan, error);
 	if (r < 0)
 		return r;
 	*ret_plan = PP_TAKE(plan);
@@ -154,7 +149,7 @@ int pp_guest_prepare_loaded(struct pp_context *context, const struct pp_host *ho
 	/* What a check refuses cannot always be planned; then its finding says why. */
 	bool refused = r >= 0 && ret_findings && pp_findings_worst(findings) == PP_FAIL;
 	if (r >= 0 && ret_plan)
-		r = make_plan(host, guest->name, domain, options && options->group, &plan,
+		r = make_plan(context, host, guest->name, domain, options && options->group, &plan,
 			refused ? NULL : error);
 	if (r < 0 && refused && r != -ENOMEM)
 		r = pp_plan_new("start", "host", &plan, error);

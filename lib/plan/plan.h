@@ -37,6 +37,14 @@ int pp_functions_check(const struct pp_host *host, const struct pp_device *pf, u
 	struct pp_error *error);
 /* A state that is one number. */
 struct pp_driver_state pp_state_number(unsigned number);
+/* What a network card gives one of its virtual functions; and as the one word of a step. */
+struct pp_function_state {
+	uint8_t mac[6];
+	unsigned vlan, qos; /* vlan 0: none */
+	int spoof, trust;   /* 1: sent packets are checked; it may change more than its own */
+};
+void pp_function_text(const struct pp_function_state *state, char text[PP_DRIVER_SIZE]);
+bool pp_function_parse(const char *text, struct pp_function_state *ret_state);
 /* Is the step about a device (and its subject an address)? */
 bool pp_step_of_device(const struct pp_step *step);
 

@@ -12,7 +12,8 @@
 static const char *const kinds[] = {[PP_STEP_MODULE] = "module",
 	[PP_STEP_DRIVER] = "driver",
 	[PP_STEP_VFS] = "vfs",
-	[PP_STEP_AUTOPROBE] = "autoprobe"};
+	[PP_STEP_AUTOPROBE] = "autoprobe",
+	[PP_STEP_FUNCTION] = "function"};
 
 static const char *driver_word(const char *driver)
 {
@@ -44,6 +45,8 @@ char *pp_step_text(const struct pp_step *step, bool back)
 	if (step->kind == PP_STEP_VFS)
 		pp_buffer_printf(&text, "%s -> %s virtual function%s", from->driver, to->driver,
 			pp_text_is(to->driver, "1") ? "" : "s");
+	else if (step->kind == PP_STEP_FUNCTION)
+		pp_buffer_printf(&text, "%s -> %s", from->driver, to->driver);
 	else if (step->kind == PP_STEP_AUTOPROBE)
 		pp_buffer_printf(&text, "drivers of the host for new virtual functions: %s -> %s",
 			switch_word(from->driver), switch_word(to->driver));
@@ -78,7 +81,7 @@ char *pp_plan_text(const struct pp_plan *plan)
 static struct pp_json *state_object(const struct pp_step *step, const struct pp_driver_state *state)
 {
 	uint64_t number;
-	if (step->kind == PP_STEP_MODULE)
+	if (step->kind == PP_STEP_MODULE || step->kind == PP_STEP_FUNCTION)
 		return pp_json_string(state->driver);
 	if (step->kind != PP_STEP_DRIVER)
 		return pp_parse_u64(state->driver, 10, VFS_MAX, &number) < 0
@@ -182,6 +185,19 @@ static int number_parse(const struct pp_json *object, const char *key, int64_t m
 	return 0;
 }
 
+static int function_parse(
+	const struct pp_json *object, const char *key, struct pp_driver_state *ret_state)
+{
+	const char *text = pp_json_get_string(object, key);
+	struct pp_function_state state;
+	struct pp_driver_state made = {0};
+	if (!text || !pp_function_parse(text, &state))
+		return -EBADMSG;
+	pp_function_text(&state, made.driver);
+	*ret_state = made;
+	return 0;
+}
+
 /* Of those whose subject is a device. */
 static int kind_parse(const char *word, enum pp_step_kind *ret_kind)
 {
@@ -212,6 +228,13 @@ static int step_parse(const struct pp_json *object, struct pp_step *ret_step)
 	if (kind_parse(kind, &step.kind) < 0 || pp_address_parse(subject, &address) < 0)
 		return -EBADMSG;
 	pp_address_text(&address, step.subject);
+	if (step.kind == PP_STEP_FUNCTION) {
+		if (function_parse(object, "from", &step.from) < 0 ||
+			function_parse(object, "to", &step.to) < 0)
+			return -EBADMSG;
+		*ret_step = step;
+		return 0;
+	}
 	if (step.kind != PP_STEP_DRIVER) {
 		int64_t max = step.kind == PP_STEP_VFS ? VFS_MAX : 1;
 		if (number_parse(object, "from", max, &step.from) < 0 ||

@@ -863,7 +863,7 @@ class Guests(Case):
         self.assertIn(b"0000:04:00.1: no driver -> vfio-pci", self.root_run("start", "win2k3", "--dry-run").stdout)
         self.assertIn(b"<source network='cards'/>", self.ends(self.root_run("dumpxml", "win2k3"), OK).stdout)
         self.ends(self.root_run("define", self.write("pool.xml", GUEST % ("kvm", "<interface type='network'><mac address='52:54:00:00:00:01'/><source network='cards'/><vlan><tag id='7'/></vlan></interface>"))), OK)
-        self.said(self.root_run("start", "win2k3", "--dry-run"), "does not set these on a physical function yet")
+        self.said(self.root_run("start", "win2k3", "--dry-run"), "is no virtual function of a network card with its driver")
 
     def put_firmware(self):
         folder = self.root + "/usr/share/qemu/firmware"
