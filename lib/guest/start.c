@@ -325,7 +325,14 @@ static int await(struct start *start, int status_fd, pid_t pid, struct pp_error 
 	r = pp_guest_reload(start->context, guest, error);
 	if (r < 0)
 		return r;
-	return pp_guest_is_active(guest) ? 0 : explain(guest->record, error);
+	if (pp_guest_is_active(guest))
+		return 0;
+	const struct pp_record_launch *launch = &guest->record->launch;
+	if (guest->record->exists && (launch->fault || launch->id == start->launch.id))
+		return explain(guest->record, error);
+	return pp_error_set(error, PP_STATUS_IN_USE, -EBUSY,
+		"its supervisor (process %d) was killed, and another process starts it anew",
+		(int)pid);
 }
 
 static int move_devices(struct start *start, struct pp_error *error)

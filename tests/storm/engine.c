@@ -31,6 +31,8 @@ static int take(const char *address)
 		strange(address, "two owners");
 		return -1;
 	}
+	if (ftruncate(fd, 0) < 0)
+		return -1;
 	snprintf(path, sizeof(path), "%s/root/sys/bus/pci/devices/%s/driver", folder, address);
 	ssize_t n = readlink(path, driver, sizeof(driver) - 1);
 	driver[n > 0 ? n : 0] = '\0';
