@@ -594,6 +594,8 @@ static void unreadable(void **state)
 		{"/proc/self/mountinfo", "EMFILE", true},
 		{"/proc/swaps", "ENOMEM", true},
 		{"/proc/net/route", "EIO", true},
+		{"/sys/firmware/efi/efivars/BootCurrent-8be4df61-93ca-11d2-aa0d-00e098032b8c",
+			"EIO", false},
 		{"/proc/swaps", "EACCES", false},
 		{"/proc/swaps", "ENOENT", false},
 	};
