@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "device-plugin/plugin.h"
+#include "base/file.h"
 #include "base/parse.h"
 #include "device-plugin/notify.h"
 #include <signal.h>
@@ -9,6 +10,7 @@
 #include <sys/signalfd.h>
 #include <time.h>
 
+#define CHECK_AGAIN_MS 10000
 #define LOOK (PP_READ_CONFIG | PP_READ_HOLDERS)
 
 void plugin_log(const char *format, ...)
@@ -127,10 +129,22 @@ static int load_cordons(
 	return r;
 }
 
-/* What is new, sick, or was sick is looked at with all checks. */
-static bool wants_checks(const struct plugin_unit *unit, const struct pp_unit_facts *facts)
+/* What is new, sick, or was sick is looked at with all checks: at once where something changed,
+ * else now and then. Until then what they said stands. */
+static bool wants_checks(struct plugin_unit *unit, struct pp_unit_facts *facts)
 {
-	return !unit->health.seen || unit->health.facts.sickness || facts->sickness;
+	const struct pp_unit_facts *before = &unit->health.facts;
+	bool same =
+		unit->plain == facts->sickness && strcmp(unit->plain_reason, facts->reason) == 0;
+	unit->plain = facts->sickness;
+	memcpy(unit->plain_reason, facts->reason, sizeof(facts->reason));
+	if (unit->health.seen && !before->sickness && !facts->sickness)
+		return false;
+	if (!unit->checked_ms || !same || pp_clock_ms() - unit->checked_ms >= CHECK_AGAIN_MS)
+		return true;
+	facts->sickness = before->sickness;
+	memcpy(facts->reason, before->reason, sizeof(facts->reason));
+	return false;
 }
 
 static int look_at_units(
@@ -145,6 +159,8 @@ static int look_at_units(
 			int r = pp_unit_look(unit->entry, host, &facts, error);
 			if (r < 0)
 				return r;
+			if (checked)
+				unit->checked_ms = pp_clock_ms();
 			if (!checked && wants_checks(unit, &facts))
 				*ret_again = true;
 			else

@@ -18,7 +18,10 @@ struct plugin_unit {
 	struct pp_unit_health health;
 	struct plugin_job *job;
 	char postponed[PP_REASON_SIZE]; /* why the last job could not be done then */
-	bool unrecorded; /* its quarantine could not be written down, and holds nevertheless */
+	enum pp_sickness plain;         /* as last seen without all checks */
+	char plain_reason[PP_REASON_SIZE];
+	long long checked_ms; /* when all checks were made; 0: never */
+	bool unrecorded;      /* its quarantine could not be written down, and holds nevertheless */
 };
 /* One who is told of the list (ListAndWatch). */
 struct plugin_listener {

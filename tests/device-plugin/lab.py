@@ -59,7 +59,7 @@ def becomes(text, plugin, unit, health, words, begin):
     try:
         wait(lambda: plugin.health(unit) == health, 60)
         if words:
-            wait(lambda: re.search(words, said()), 20)
+            wait(lambda: re.search(words, said()), 60)
         fact("%s: %s after %.2f s" % (text, health, time.monotonic() - begin), True)
     except AssertionError as error:
         fact("%s: %s" % (text, health), False, error)
