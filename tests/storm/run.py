@@ -138,7 +138,9 @@ class Machine:
                     line = file.read().decode(errors="replace")
             except OSError:
                 continue
-            if self.folder in line and word in line and int(pid) != os.getpid():
+            name = name_of(int(pid))  # not of one who only looks at the folder
+            ours = name.startswith(self.folder) or os.path.basename(name).startswith("qemu-system-")
+            if ours and self.folder in line and word in line:
                 found.append(int(pid))
         return found
 
