@@ -104,3 +104,35 @@ void cli_guest_json(struct pp_json *object, const struct pp_guest_info *guest)
 	pp_json_set_string(object, "console", guest->console);
 	pp_json_set(object, "devices", devices);
 }
+
+int cli_virsh_table(struct cli *cli, const char *const *texts, size_t n_columns, size_t n_rows)
+{
+	PP_FREE size_t *widths = calloc(n_columns, sizeof(*widths));
+	PP_CLEANUP(pp_strv_freep) char **clean = calloc(n_columns * n_rows + 1, sizeof(*clean));
+	size_t rule = 0;
+	if (!widths || !clean)
+		return cli_oom(cli);
+	for (size_t i = 0; i < n_columns * n_rows; i++) {
+		clean[i] = cli_clean(texts[i] && *texts[i] ? texts[i] : "-");
+		if (!clean[i])
+			return cli_oom(cli);
+		size_t width = cli_width(clean[i]);
+		if (width > widths[i % n_columns])
+			widths[i % n_columns] = width;
+	}
+	for (size_t c = 0; c < n_columns; c++)
+		rule += widths[c] + 3;
+	for (size_t r = 0; r < n_rows; r++) {
+		for (size_t c = 0; c < n_columns; c++) {
+			const char *text = clean[r * n_columns + c];
+			int pad = c + 1 < n_columns ? (int)(widths[c] - cli_width(text)) + 2 : 0;
+			cli_print(cli, " %s%*s", text, pad, "");
+		}
+		cli_print(cli, "\n");
+		for (size_t i = 0; r == 0 && i < rule; i++)
+			cli_print(cli, "-");
+		if (r == 0)
+			cli_print(cli, "\n");
+	}
+	return PP_STATUS_OK;
+}

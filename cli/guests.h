@@ -19,6 +19,9 @@ bool cli_is_file(const char *word);
 int cli_read_xml(struct cli *cli, const char *file, char **ret_xml, size_t *ret_length);
 /* Connects this terminal with its console until Ctrl+]. Returns an exit status. */
 int cli_console(struct cli *cli, const char *name);
+/* A table as virsh prints them: rows of N_COLUMNS texts, the first of headings; "" and NULL are
+ * "-". Returns an exit status. */
+int cli_virsh_table(struct cli *cli, const char *const *texts, size_t n_columns, size_t n_rows);
 /* What dominfo shows, as JSON; into OBJECT. */
 void cli_guest_json(struct pp_json *object, const struct pp_guest_info *guest);
 

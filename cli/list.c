@@ -18,68 +18,29 @@ static bool shown(const struct pp_guest_info *guest)
 	return all || (inactive ? !runs : runs);
 }
 
-/* ---- virsh's table -----------------------------------------------------------------------------
- */
-
 enum { COLUMNS = 3 };
-struct cells {
-	char id[16];
-	char *texts[COLUMNS];
-};
-
-static void put_row(struct cli *cli, char *const *texts, const size_t *widths)
-{
-	for (size_t c = 0; c < COLUMNS; c++) {
-		int pad = c + 1 < COLUMNS ? (int)(widths[c] - cli_width(texts[c])) + 2 : 0;
-		cli_print(cli, " %s%*s", texts[c], pad, "");
-	}
-	cli_print(cli, "\n");
-}
-
-static void put_table(struct cli *cli, struct cells *rows, size_t n_rows)
-{
-	size_t widths[COLUMNS] = {0}, rule = 0;
-	for (size_t r = 0; r < n_rows; r++)
-		for (size_t c = 0; c < COLUMNS; c++)
-			if (cli_width(rows[r].texts[c]) > widths[c])
-				widths[c] = cli_width(rows[r].texts[c]);
-	for (size_t c = 0; c < COLUMNS; c++)
-		rule += widths[c] + 3;
-	put_row(cli, rows[0].texts, widths);
-	for (size_t i = 0; i < rule; i++)
-		cli_print(cli, "-");
-	cli_print(cli, "\n");
-	for (size_t r = 1; r < n_rows; r++)
-		put_row(cli, rows[r].texts, widths);
-}
 
 static int print_table(struct cli *cli, const struct pp_guest_list *list)
 {
-	PP_FREE struct cells *rows = calloc(list->n_items + 1, sizeof(*rows));
-	if (!rows)
+	PP_FREE const char **texts = calloc((list->n_items + 1) * COLUMNS, sizeof(*texts));
+	PP_FREE char(*ids_of)[16] = calloc(list->n_items + 1, sizeof(*ids_of));
+	static const char *const headings[COLUMNS] = {"Id", "Name", "State"};
+	size_t n = 0;
+	if (!texts || !ids_of)
 		return cli_oom(cli);
-	static char headings[COLUMNS][8] = {"Id", "Name", "State"};
-	size_t n = 1;
 	for (size_t c = 0; c < COLUMNS; c++)
-		rows[0].texts[c] = headings[c];
+		texts[n++] = headings[c];
 	for (size_t i = 0; i < list->n_items; i++) {
 		const struct pp_guest_info *guest = &list->items[i];
-		struct cells *row = &rows[n];
 		if (!shown(guest))
 			continue;
 		if (guest->id >= 0)
-			snprintf(row->id, sizeof(row->id), "%d", guest->id);
-		else
-			snprintf(row->id, sizeof(row->id), "-");
-		row->texts[0] = row->id;
-		row->texts[1] = cli_clean(guest->name);
-		row->texts[2] = (char *)pp_guest_state_text(guest->state);
-		n += row->texts[1] != NULL;
+			snprintf(ids_of[i], sizeof(ids_of[i]), "%d", guest->id);
+		texts[n++] = ids_of[i];
+		texts[n++] = guest->name;
+		texts[n++] = pp_guest_state_text(guest->state);
 	}
-	put_table(cli, rows, n);
-	for (size_t i = 1; i < n; i++)
-		free(rows[i].texts[1]);
-	return PP_STATUS_OK;
+	return cli_virsh_table(cli, texts, COLUMNS, n / COLUMNS);
 }
 
 /* ---- one word a guest --------------------------------------------------------------------------

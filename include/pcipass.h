@@ -948,8 +948,8 @@ int pp_guest_prepare(struct pp_context *context, const struct pp_host *host, con
 struct pp_start_options {
 	bool paused;
 	int deadline_ms; /* until it runs; 0: computed from its memory and devices */
-	/* With try_seconds, counted from before the first device leaves the host: the guest is ended
-	 * then, and its devices go back, unless pp_trials_keep comes first. */
+	/* With try_seconds, counted from before the first device leaves the host: the guest is
+	 * ended then, and its devices go back, unless pp_trials_keep comes first. */
 	struct pp_apply_options apply;
 };
 /* Applies the plan and answers when the guest runs, or with QEMU's reason and everything undone. */
@@ -972,6 +972,40 @@ int pp_guest_resume(
 	struct pp_context *context, const char *name, bool *ret_changed, struct pp_error *error);
 int pp_guest_reset(
 	struct pp_context *context, const char *name, bool *ret_changed, struct pp_error *error);
+/* Asks the guest to shut down (ACPI), and starts it anew when it has; answers when it runs again.
+ */
+int pp_guest_reboot(
+	struct pp_context *context, const char *name, int deadline_ms, struct pp_error *error);
+
+/* Its disks, interfaces and displays. */
+struct pp_guest_disk {
+	const char *type, *device, *bus; /* "file", "disk", "virtio" */
+	const char *target, *source;     /* "vda"; NULL: an empty drive */
+};
+struct pp_guest_interface {
+	const char *name; /* on the host, while it runs; NULL */
+	const char *type, *source, *model, *mac;
+};
+struct pp_guest_display {
+	const char *type;   /* "vnc", "spice" */
+	const char *host;   /* what it listens on; NULL */
+	int port;           /* -1: none */
+	const char *socket; /* NULL */
+};
+struct pp_guest_devices {
+	bool running;
+	const struct pp_guest_disk *disks; /* by bus and name, as virsh */
+	size_t n_disks;
+	const struct pp_guest_interface *interfaces;
+	size_t n_interfaces;
+	const struct pp_guest_display *displays; /* those that can be reached now */
+	size_t n_displays;
+	struct pp_arena *arena;
+};
+/* INACTIVE: of the next start, else those of a running guest. */
+int pp_guest_devices(struct pp_context *context, const char *name, bool inactive,
+	struct pp_guest_devices **ret_devices, struct pp_error *error);
+void pp_guest_devices_free(struct pp_guest_devices *devices);
 enum pp_change_scope {
 	PP_SCOPE_CURRENT, /* the guest that runs, else its definition */
 	PP_SCOPE_LIVE,    /* -ENOTSUP: not built */

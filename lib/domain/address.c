@@ -102,6 +102,7 @@ int pp_domain_assign_buses(const struct pp_domain *domain, const struct pp_hostd
 {
 	static int (*const stages[])(struct pp_assigning *) = {
 		pp_assigning_implied,
+		pp_assigning_nodes,
 		pp_assigning_drives,
 		pp_assigning_serial_ports,
 		pp_assigning_usb,

@@ -14,6 +14,8 @@ struct pp_hostdev_fact {
 	struct pp_address address;
 	bool express;          /* has a PCI Express capability */
 	bool virtual_function; /* its slot's other functions are no part of it */
+	bool has_node;
+	unsigned node; /* of the host, that it is nearest to */
 };
 
 /* Settles everything that the definition leaves open: adds the devices and controllers that it

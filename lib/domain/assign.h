@@ -31,6 +31,8 @@ struct pp_domain_device *pp_assigning_add_controller(
 
 /* implied.c: controllers and devices that the definition implies. */
 int pp_assigning_implied(struct pp_assigning *assigning);
+/* nodes.c: host devices in the guest's cell that has their node's memory. */
+int pp_assigning_nodes(struct pp_assigning *assigning);
 /* drive.c: places on disk controllers, virtio-serial ports. */
 int pp_assigning_drives(struct pp_assigning *assigning);
 int pp_assigning_serial_ports(struct pp_assigning *assigning);

@@ -311,6 +311,21 @@ static void parse_disk(struct pp_parsing *parsing, const struct pp_element *elem
 			disk->target);
 }
 
+/* The guest's cell that an expander bus is near to; -1: none. */
+static int parse_node(struct pp_parsing *parsing, const struct pp_element *element)
+{
+	const char *text = pp_parsing_text(parsing, element);
+	uint64_t node = 0;
+
+	if (!text)
+		return -1;
+	if (pp_parse_u64(text, 10, INT32_MAX, &node) < 0 || node >= parsing->domain->n_cells)
+		pp_parsing_fail(parsing, element->line,
+			"the guest has no cell %.20s, for its <cpu><numa> has %zu", text,
+			parsing->domain->n_cells);
+	return (int)node;
+}
+
 static void parse_controller(struct pp_parsing *parsing, const struct pp_element *element,
 	struct pp_domain_device *device)
 {
@@ -339,7 +354,7 @@ static void parse_controller(struct pp_parsing *parsing, const struct pp_element
 	controller->port = pp_parsing_int(parsing, target, "port", 255);
 	controller->bus_nr = pp_parsing_int(parsing, target, "busNr", 254);
 	controller->hotplug = pp_parsing_switch(target, "hotplug");
-	controller->node = -1;
+	controller->node = parse_node(parsing, pp_element_child(target, "node"));
 	controller->master_start_port = pp_parsing_int(parsing, master, "startport", 15);
 	controller->has_hole64 = hole;
 	controller->hole64 = pp_parsing_bytes(parsing, hole, NULL, "KiB");
@@ -364,6 +379,9 @@ static void parse_controller(struct pp_parsing *parsing, const struct pp_element
 		!pp_text_is(controller->model, "pcie-root"))
 		pp_parsing_fail(
 			parsing, hole->line, "<pcihole64> belongs to pci-root or pcie-root");
+	if (controller->node >= 0 && !pp_text_ends(controller->model, "expander-bus"))
+		pp_parsing_fail(parsing, target->line,
+			"<node> belongs to pcie-expander-bus and pci-expander-bus");
 	if (controller->hotplug == PP_OFF && !pp_text_is(controller->model, "pcie-root-port") &&
 		!pp_text_is(controller->model, "pcie-switch-downstream-port"))
 		pp_parsing_fail(parsing, target->line,

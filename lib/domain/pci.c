@@ -313,20 +313,31 @@ static int add_controllers(struct pp_placing *placing)
 	return 0;
 }
 
+/* The author has said of which buses the guest is made. */
+static bool is_authored(const struct pp_assigning *assigning)
+{
+	for (size_t i = 0; i < assigning->n_devices; i++)
+		if (assigning->devices[i].kind == PP_DEV_CONTROLLER &&
+			assigning->devices[i].controller.type == PP_CONTROLLER_PCI &&
+			assigning->devices[i].controller.index > 0 && assigning->devices[i].line)
+			return true;
+	return false;
+}
+
 /* One Express port stays free for a hot plug in a guest whose author left the buses to us. */
-static int add_spare_port(struct pp_placing *placing, int author_max)
+static int add_spare_port(struct pp_placing *placing)
 {
 	struct pp_place place;
 	int r;
 
 	if (!placing->dry || placing->tight || !placing->assigning->domain->os.q35 ||
-		author_max > 0 || placing->set->n_buses <= 1)
+		is_authored(placing->assigning) || placing->set->n_buses <= 1)
 		return 0;
 	r = pp_bus_find(placing->set, PP_CONNECT_PCIE | PP_CONNECT_AUTO, 0, &place);
 	return r < 0 ? r : pp_bus_take(placing->set, &place, PP_CONNECT_PCIE, true, NULL);
 }
 
-static int do_run(struct pp_placing *placing, bool dry, unsigned n_buses, int author_max)
+static int do_run(struct pp_placing *placing, bool dry, unsigned n_buses)
 {
 	int r;
 
@@ -342,7 +353,7 @@ static int do_run(struct pp_placing *placing, bool dry, unsigned n_buses, int au
 	if (r == 0)
 		r = place_devices(placing);
 	if (r == 0)
-		r = add_spare_port(placing, author_max);
+		r = add_spare_port(placing);
 	return r < 0 || !dry ? r : add_controllers(placing);
 }
 
@@ -388,8 +399,8 @@ static int run_both(struct pp_placing *placing, const struct pp_domain_device *b
 	memcpy(assigning->devices, before, n_before * sizeof(*before));
 	assigning->n_devices = assigning->domain->n_devices = n_before;
 	placing->tight = tight;
-	r = do_run(placing, true, author_max + 1, author_max);
-	return r ? r : do_run(placing, false, assigning->set.n_buses, author_max);
+	r = do_run(placing, true, author_max + 1);
+	return r ? r : do_run(placing, false, assigning->set.n_buses);
 }
 
 static bool is_good(const struct pp_assigning *assigning, int r)

@@ -176,7 +176,8 @@ const struct pp_rule pp_grammar_rules[] = {
 		"name!=pci-bridge|i82801b11-bridge|pcie-pci-bridge|pcie-root-port|ioh3420|"
 		"x3130-upstream|xio3130-downstream|pxb|pxb-pcie",
 		""},
-	{"pci.target", "chassisNr chassis port busNr hotplug" ON_OFF, ""},
+	{"pci.target", "chassisNr chassis port busNr hotplug" ON_OFF, "node"},
+	{"node", "", "#text"},
 	{"pcihole64", "unit", "#text"},
 
 #define INTERFACE "mac model:interface-model link boot rom acpi" ADDRESS

@@ -312,8 +312,11 @@ static void put_controller(struct pp_buffer *buffer, const struct pp_controller 
 			controller->port);
 	else if (controller->chassis_nr >= 0)
 		pp_buffer_printf(buffer, "<target chassisNr='%d'/>", controller->chassis_nr);
-	else if (controller->bus_nr >= 0)
+	else if (controller->bus_nr >= 0 && controller->node < 0)
 		pp_buffer_printf(buffer, "<target busNr='%d'/>", controller->bus_nr);
+	else if (controller->bus_nr >= 0)
+		pp_buffer_printf(buffer, "<target busNr='%d'><node>%d</node></target>",
+			controller->bus_nr, controller->node);
 }
 
 /* What pp_domain_assign adds by itself and has a place on the guest's PCI or USB; the rest follows

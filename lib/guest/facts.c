@@ -32,7 +32,9 @@ int pp_guest_hostdev_facts(const struct pp_host *host, const struct pp_domain *d
 			continue;
 		facts[known++] = (struct pp_hostdev_fact){.address = there->address,
 			.express = there->capabilities.express != 0,
-			.virtual_function = there->physical_function != NULL};
+			.virtual_function = there->physical_function != NULL,
+			.has_node = there->numa_node >= 0,
+			.node = there->numa_node >= 0 ? (unsigned)there->numa_node : 0};
 	}
 	*ret_facts = facts;
 	*ret_count = known;
@@ -219,6 +221,9 @@ int pp_guest_facts_fill(struct pp_context *context, const struct pp_host *host,
 	const char *reason;
 
 	fill_kind(domain, &facts);
+	if (domain->memory_from.mode == PP_NUMA_STRICT && domain->n_cells == 0 &&
+		pp_set_count(&domain->memory_from.nodes) == 1)
+		facts.numa_node = (int)pp_set_next(&domain->memory_from.nodes, 0);
 	facts.running = pp_guest_is_active(guest);
 	facts.paused = pp_record_show(guest->record, &reason) == PP_GUEST_PAUSED;
 	PP_CLEANUP(pp_domain_freep) struct pp_domain *assigned = NULL;

@@ -132,7 +132,7 @@ static unsigned shut_down(struct pp_life *life, enum pp_end end)
 	if (life->end == PP_END_NONE)
 		life->end = end;
 	life->phase = PP_PHASE_IN_SHUTDOWN;
-	return PP_DO_SAVE;
+	return PP_DO_SAVE | PP_DO_ARM_STOP;
 }
 
 static unsigned stopped(struct pp_life *life)
@@ -144,10 +144,20 @@ static unsigned stopped(struct pp_life *life)
 	return PP_DO_SAVE | (life->monitor ? PP_DO_ASK : 0);
 }
 
+/* It was asked to shut down, QEMU was told to wait, and it begins anew. */
+static unsigned rebooted(struct pp_life *life)
+{
+	life->end = PP_END_NONE;
+	life->panicked = false;
+	return run(life, PP_PHASE_RUNNING, PP_RUN_RUNNING) & ~(unsigned)PP_DO_REPORT;
+}
+
 static unsigned resumed(struct pp_life *life)
 {
 	if (life->phase == PP_PHASE_STARTING)
 		return continued(life);
+	if (life->phase == PP_PHASE_IN_SHUTDOWN)
+		return rebooted(life);
 	if (life->phase != PP_PHASE_PAUSED)
 		return 0;
 	life->phase = PP_PHASE_RUNNING;
@@ -208,6 +218,9 @@ static unsigned deadline(struct pp_life *life)
 {
 	if (is_before_running(life))
 		return life->adopted ? run_unmonitored(life) : fail(life, PP_END_TIMEOUT);
+	/* QEMU waits for someone who was to start the guest anew. */
+	if (life->phase == PP_PHASE_IN_SHUTDOWN)
+		return stop(life);
 	if (life->phase == PP_PHASE_STOPPING) {
 		life->phase = PP_PHASE_KILLING;
 		return PP_DO_KILL | PP_DO_ARM_KILL | PP_DO_SAVE;

@@ -171,6 +171,118 @@ int pp_guest_resume(
 	return steer(context, name, "resume it", true, ret_changed, error);
 }
 
+/* ---- asked to begin anew ---- */
+
+static int set_shutdown(struct pp_context *context, const struct pp_guest *guest,
+	const char *action, struct pp_error *error)
+{
+	struct pp_json *arguments = pp_json_object();
+
+	if (!arguments || pp_json_set_string(arguments, "shutdown", action) < 0) {
+		pp_json_free(arguments);
+		return pp_error_oom(error);
+	}
+	return pp_steer_command(context, guest, "set-action", arguments, NULL, error);
+}
+
+/* Until the guest has shut down: 1; 0: it has not within the time. */
+static int await_shutdown(struct pp_context *context, struct pp_guest *guest, int notify_fd,
+	int deadline_ms, struct pp_error *error)
+{
+	long long end = pp_clock_ms() + deadline_ms, left = deadline_ms;
+	char events[4096];
+
+	while (left > 0) {
+		struct pollfd wait = {.fd = notify_fd, .events = POLLIN};
+		const char *reason;
+		int r = pp_guest_reload(context, guest, error);
+		if (r < 0)
+			return r;
+		if (pp_record_show(guest->record, &reason) == PP_GUEST_IN_SHUTDOWN)
+			return 1;
+		if (!pp_guest_is_active(guest))
+			return pp_error_set(error, PP_STATUS_FAILED, -ECANCELED,
+				"it ended instead (%s)", reason);
+		if (poll(&wait, 1, (int)left) > 0 && read(notify_fd, events, sizeof(events)) < 0)
+			return pp_error_errno(error, -errno, "cannot watch its record");
+		left = end - pp_clock_ms();
+	}
+	return 0;
+}
+
+static int begin_anew(
+	struct pp_context *context, struct pp_guest *guest, int notify_fd, struct pp_error *error)
+{
+	int r = pp_steer_command(context, guest, "system_reset", NULL, NULL, error);
+	if (r >= 0)
+		r = set_shutdown(context, guest, "poweroff", error);
+	if (r >= 0)
+		r = pp_steer_command(context, guest, "cont", NULL, NULL, error);
+	return r < 0 ? r : await_known(context, guest, notify_fd, true, error);
+}
+
+/* The guest is asked to shut down, and QEMU to wait when it has. If we are killed meanwhile, its
+ * supervisor ends what waits. */
+static int reboot(
+	struct pp_context *context, struct pp_guest *guest, int deadline_ms, struct pp_error *error)
+{
+	PP_CLOSE int notify_fd = -1;
+
+	int r = watch_record(context, guest, &notify_fd, error);
+	if (r >= 0)
+		r = set_shutdown(context, guest, "pause", error);
+	if (r >= 0)
+		r = pp_steer_command(context, guest, "system_powerdown", NULL, NULL, error);
+	if (r >= 0)
+		r = await_shutdown(context, guest, notify_fd, deadline_ms, error);
+	if (r > 0)
+		return begin_anew(context, guest, notify_fd, error);
+	if (pp_guest_is_active(guest))
+		set_shutdown(context, guest, "poweroff", NULL);
+	if (r < 0)
+		return r;
+	pp_error_set(error, PP_STATUS_FAILED, -ETIMEDOUT,
+		"it was asked to shut down and has not within %d s; it runs on",
+		deadline_ms / 1000);
+	pp_error_remedy(error, "`pcipass reset %s` does not ask it", guest->name);
+	return -ETIMEDOUT;
+}
+
+/* on_reboot='destroy': QEMU takes a reset for the guest's end. */
+static int refuse_end(
+	struct pp_context *context, const struct pp_guest *guest, struct pp_error *error)
+{
+	PP_CLEANUP(pp_definition_freep) struct pp_definition *live = NULL;
+
+	int r = pp_guest_current(context, guest, false, &live, error);
+	if (r < 0 || !live->domain || live->domain->on_reboot != PP_LIFECYCLE_DESTROY)
+		return r;
+	pp_error_set(error, PP_STATUS_FAILED, -EOPNOTSUPP,
+		"its definition says <on_reboot>destroy</on_reboot>: a reboot is its end");
+	pp_error_remedy(
+		error, "`pcipass shutdown %s`, then `pcipass start %s`", guest->name, guest->name);
+	return -EOPNOTSUPP;
+}
+
+int pp_guest_reboot(
+	struct pp_context *context, const char *name, int deadline_ms, struct pp_error *error)
+{
+	PP_CLEANUP(pp_guest_freep) struct pp_guest *guest = NULL;
+
+	int r = pp_steer_load(context, name, "reboot it", &guest, error);
+	if (r == 0)
+		return pp_steer_refuse(guest, "reboot it", error);
+	if (r > 0)
+		r = refuse_end(context, guest, error);
+	if (r >= 0)
+		r = reboot(context, guest, deadline_ms, error);
+	if (r < 0)
+		return guest && error
+			       ? pp_error_wrap(error, "guest %s: cannot reboot it", guest->name)
+			       : r;
+	return 0;
+}
+
 int pp_guest_reset(
 	struct pp_context *context, const char *name, bool *ret_changed, struct pp_error *error)
 {

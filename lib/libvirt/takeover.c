@@ -57,6 +57,12 @@ static bool read_complaint(const char *text, const char *file, struct complaint 
 	if (pp_text_starts(complaint.text, "element <"))
 		return copy_until(complaint.text + strlen("element <"), ">", ret_complaint->element,
 			sizeof(complaint.element));
+	/* What it cannot be without was taken out: a device of a kind that is not known. */
+	if (pp_text_starts(complaint.text, "<") && strstr(complaint.text, "> needs an ") &&
+		!pp_text_starts(complaint.text, "<domain>") &&
+		!pp_text_starts(complaint.text, "<os>"))
+		return copy_until(
+			complaint.text + 1, ">", ret_complaint->element, sizeof(complaint.element));
 	if (!pp_text_starts(complaint.text, "attribute "))
 		return false;
 	of = strstr(complaint.text, "' of <");

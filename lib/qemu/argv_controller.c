@@ -20,6 +20,7 @@ static void put_pci(struct pp_arguments *arguments, const struct pp_domain_devic
 	pp_arguments_device(arguments, device, controller->model_name);
 	put_number(arguments, "chassis_nr", controller->chassis_nr);
 	put_number(arguments, "bus_nr", controller->bus_nr);
+	put_number(arguments, "numa_node", controller->node);
 	put_number(arguments, "port", controller->port);
 	put_number(arguments, "chassis", controller->chassis);
 	pp_arguments_prop(arguments, "id", device->alias);

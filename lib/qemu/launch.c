@@ -21,6 +21,8 @@ static size_t read_facts(
 			.address = found->address,
 			.express = found->capabilities.express,
 			.virtual_function = found->physical_function,
+			.has_node = found->numa_node >= 0,
+			.node = found->numa_node >= 0 ? (unsigned)found->numa_node : 0,
 		};
 	}
 	return count;

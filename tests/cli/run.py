@@ -744,6 +744,59 @@ class Guests(Case):
         finally:
             self.root_run("destroy", "win2k3")
 
+    def write(self, name, text):
+        with open(os.path.join(self.root, name), "w") as file:
+            file.write(text)
+
+    def test_what_a_guest_has(self):
+        """To the byte as virsh prints it (domdisplay without a line below it)."""
+        disk = os.path.join(self.root, "disk")
+        with open(disk, "wb") as file:
+            file.truncate(1 << 20)
+        self.write("has.xml", "<domain type='qemu'><name>has</name><memory>65536</memory><os><type>hvm</type></os><devices>"
+            "<disk type='file'><source file='%s'/><target dev='vdb'/></disk>"
+            "<disk type='file' device='cdrom'><target dev='hdc' bus='ide'/></disk>"
+            "<disk type='block'><source dev='/dev/none'/><target dev='vda'/></disk>"
+            "<interface type='user'><mac address='52:54:00:00:00:03'/></interface>"
+            "<interface type='network'><mac address='52:54:00:00:00:04'/><source network='default'/>"
+            "<model type='virtio'/></interface><graphics type='vnc' listen='127.0.0.1'/></devices></domain>" % disk)
+        self.ends(self.root_run("define", os.path.join(self.root, "has.xml")), OK)
+        width = max(len(disk), len("Source"))
+        self.assertEqual(self.root_run("domblklist", "has").stdout.decode(),
+            " Target   Source\n" + "-" * (width + 12) + "\n vda      /dev/none\n vdb      " + disk + "\n hdc      -\n\n")
+        self.assertEqual(self.root_run("domblklist", "has", "--details").stdout.decode(),
+            " Type    Device   Target   Source\n" + "-" * (width + 29) + "\n"
+            " block   disk     vda      /dev/none\n file    disk     vdb      " + disk + "\n"
+            " file    cdrom    hdc      -\n\n")
+        self.assertEqual(self.root_run("domiflist", "has").stdout.decode(),
+            " Interface   Type      Source    Model     MAC\n"
+            "--------------------------------------------------------------\n"
+            " -           user      -         rtl8139   52:54:00:00:00:03\n"
+            " -           network   default   virtio    52:54:00:00:00:04\n\n")
+        for verb in "domdisplay", "vncdisplay":
+            self.said(self.ends(self.root_run(verb, "has"), FAILED), "Domain is not running")
+
+    @unittest.skipUnless(os.path.exists("/usr/bin/qemu-system-x86_64"), "QEMU is not installed")
+    def test_displays_of_a_guest(self):
+        self.write("seen.xml", "<domain type='qemu'><name>seen</name><memory>65536</memory><os><type>hvm</type></os><devices>"
+            "<graphics type='spice' autoport='yes'/><graphics type='vnc' listen='0.0.0.0'/></devices></domain>")
+        self.ends(self.root_run("define", os.path.join(self.root, "seen.xml")), OK)
+        self.ends(self.root_run("start", "seen", "--paused"), OK)
+        try:
+            number = re.match(r":(\d+)\n\n$", self.root_run("vncdisplay", "seen").stdout.decode()).group(1)
+            vnc = "vnc://localhost:%s\n" % number
+            self.assertEqual(self.root_run("domdisplay", "seen").stdout.decode(), vnc)
+            spice = self.root_run("domdisplay", "seen", "--type", "spice").stdout.decode()
+            self.assertRegex(spice, r"^spice://127.0.0.1:59\d\d\n$")
+            self.assertEqual(self.root_run("domdisplay", "seen", "--all").stdout.decode(), vnc + spice + "\n")
+            late = self.ends(self.root_run("reboot", "seen", "--timeout", "1"), FAILED)
+            self.said(late, "has not within 1 s; it runs on")
+            live = self.root_run("dumpxml", "seen").stdout.decode()
+            self.assertIn("<alias name='balloon0'/>", live)
+            self.assertNotIn("<alias", self.root_run("dumpxml", "seen", "--inactive").stdout.decode())
+        finally:
+            self.root_run("destroy", "seen")
+
     def test_a_started_paused_guest_is_resumed(self):
         self.ends(self.root_run("define", "soft.xml"), OK)
         self.ends(self.root_run("start", "win2k3", "--paused"), OK)

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* domain-argv QEMU.json FILE...: what each definition becomes, with this host's firmware and a
- * network `default`, and without its devices. A line for each file: {"argv": [...]} or {"error":
- * "..."}. */
+ * network `default`, and without its devices. A line for each file: {"argv": [...], "live": "<domain>..."} or
+ * {"error": "..."}. */
 #include "base/file.h"
 #include "base/json.h"
+#include "lib/domain/text.h"
 #include "lib/qemu/argv.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -46,6 +47,7 @@ static void print_one(const char *path, const struct pp_qemu_capabilities *capab
 	PP_CLEANUP(pp_domain_freep) struct pp_domain *domain = NULL;
 	PP_CLEANUP(pp_launch_freep) struct pp_launch *launch = NULL;
 	PP_FREE char *text = NULL;
+	PP_FREE char *live = NULL;
 	PP_FREE char *line = NULL;
 	struct pp_error error = {0};
 	size_t length = 0;
@@ -63,6 +65,8 @@ static void print_one(const char *path, const struct pp_qemu_capabilities *capab
 		for (size_t i = 0; i < launch->n_arguments; i++)
 			pp_json_add_string(argv, launch->argv[i]);
 		pp_json_set(result, "argv", argv);
+		r = pp_domain_text_live(text, length, launch->assigned, &live, &error);
+		pp_json_set_string(result, "live", r < 0 ? error.text : live);
 	}
 	line = pp_json_print(result, false);
 	puts(line);

@@ -49,6 +49,24 @@ static void test_shutdown(void **state)
 	assert_int_equal(life.end, PP_END_SHUTDOWN);
 }
 
+/* It shut down, and QEMU was told to wait: whoever asked for it lets it begin anew, or it ends. */
+static void test_reboot(void **state)
+{
+	struct pp_life life = {0};
+	start_to_running(&life);
+	unsigned did = STEP(&life, PP_HAPPENED_SHUTDOWN, PP_END_SHUTDOWN);
+	assert_int_equal(did, PP_DO_SAVE | PP_DO_ARM_STOP);
+	did = STEP(&life, PP_HAPPENED_RESUME, 0);
+	assert_int_equal(did, PP_DO_SAVE | PP_DO_DISARM);
+	assert_int_equal(life.phase, PP_PHASE_RUNNING);
+	assert_int_equal(life.end, PP_END_NONE);
+	STEP(&life, PP_HAPPENED_SHUTDOWN, PP_END_SHUTDOWN);
+	did = STEP(&life, PP_HAPPENED_DEADLINE, 0);
+	assert_int_equal(did, PP_DO_QUIT | PP_DO_ARM_STOP | PP_DO_SAVE);
+	end_to_ended(&life, 0, 0);
+	assert_int_equal(life.end, PP_END_SHUTDOWN);
+}
+
 static void test_destroy(void **state)
 {
 	struct pp_life life = {0};
@@ -248,7 +266,7 @@ struct known {
 	bool reported;
 	unsigned released; /* how often */
 };
-#define KNOWN_MAX 20000
+#define KNOWN_MAX 60000
 static struct known known[KNOWN_MAX];
 static size_t n_known;
 
@@ -471,6 +489,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_shutdown),
+		cmocka_unit_test(test_reboot),
 		cmocka_unit_test(test_destroy),
 		cmocka_unit_test(test_destroy_of_one_that_hangs),
 		cmocka_unit_test(test_killed),

@@ -127,6 +127,12 @@ static char *adapt(const char *argument)
 		while (pp_text_word(&argument, ",", &word, &length))
 			if (!pp_text_starts(word, "hv-")) /* only KVM has them */
 				pp_buffer_printf(&buffer, ",%.*s", (int)length, word);
+	} else if (pp_text_starts(argument, "{") && strstr(argument, "\"host-nodes\"")) {
+		/* This machine may have fewer nodes. */
+		const char *nodes = strstr(argument, ",\"host-nodes\"");
+
+		pp_buffer_append(&buffer, argument, (size_t)(nodes - argument));
+		pp_buffer_puts(&buffer, "}");
 	} else {
 		pp_buffer_puts(&buffer, argument);
 	}

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The definitions of tests/domains: NAME.xml, what the host knows of its devices (NAME.facts, a
- * line "ADDRESS express|conventional [vf]"), the arguments that come out (NAME.args), and the QEMU
- * that they are for (qemu.json). */
+ * line "ADDRESS express|conventional [vf|nodeN]"), the arguments that come out (NAME.args), and the
+ * QEMU that they are for (qemu.json). */
 #ifndef TESTS_DEFINITIONS_H
 #define TESTS_DEFINITIONS_H
 
@@ -121,6 +121,8 @@ static inline size_t definitions_facts(const char *name, struct pp_hostdev_fact 
 			assert_int_equal(pp_address_parse(address, &facts[count].address), 0);
 			facts[count].express = !strcmp(kind, "express");
 			facts[count].virtual_function = line && !strcmp(line, "vf");
+			facts[count].has_node = line && pp_text_starts(line, "node");
+			facts[count].node = facts[count].has_node ? (unsigned)(line[4] - '0') : 0;
 			count++;
 		}
 	return count;
