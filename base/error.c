@@ -112,6 +112,15 @@ void pp_error_clear(struct pp_error *error)
 		memset(error, 0, sizeof(*error));
 }
 
+int pp_error_keep_first(int first, int r, const struct pp_error *own, struct pp_error *error)
+{
+	if (first < 0 || r >= 0)
+		return first;
+	if (error)
+		*error = *own;
+	return r;
+}
+
 int pp_error_oom(struct pp_error *error)
 {
 	return pp_error_set(error, PP_STATUS_FAILED, ENOMEM, "out of memory");

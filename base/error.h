@@ -19,6 +19,9 @@ int pp_error_wrap(struct pp_error *error, const char *format, ...) PP_PRINTF(2, 
 void pp_error_remedy(struct pp_error *error, const char *format, ...) PP_PRINTF(2, 3);
 void pp_error_id(struct pp_error *error, const char *id);
 void pp_error_clear(struct pp_error *error);
+/* Of several things that are all tried, the first failure is told: R (with OWN) becomes the error
+ * unless FIRST is one. Returns what is first from now on. */
+int pp_error_keep_first(int first, int r, const struct pp_error *own, struct pp_error *error);
 /* Out of memory: sets the error without allocating; returns -ENOMEM. */
 int pp_error_oom(struct pp_error *error);
 

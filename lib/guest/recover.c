@@ -84,16 +84,6 @@ int pp_unfinished_list(
 	return pp_journal_unfinished(context, &by, ret_list, error);
 }
 
-/* A first failure is told, and the others are still done. */
-static int keep_first(int first, int r, const struct pp_error *own, struct pp_error *error)
-{
-	if (first < 0 || r >= 0)
-		return first;
-	if (error)
-		*error = *own;
-	return r;
-}
-
 static int recover_guests(struct pp_context *context, bool *ret_changed, struct pp_error *error)
 {
 	PP_CLEANUP(pp_arena_freep) struct pp_arena *arena = pp_arena_new();
@@ -113,7 +103,7 @@ static int recover_guests(struct pp_context *context, bool *ret_changed, struct 
 			r = pp_error_set(&own, PP_STATUS_RECOVER, -EIO,
 				"guest %s: its devices are not back: %s", names[i],
 				record->state.devices ? record->state.devices : "not known why");
-		first = keep_first(first, r, &own, error);
+		first = pp_error_keep_first(first, r, &own, error);
 	}
 	return first;
 }
@@ -131,7 +121,7 @@ int pp_recover(struct pp_context *context, const struct pp_apply_options *option
 		return r;
 	int first = recover_guests(context, &guests, error);
 	r = pp_journal_recover(context, options, &by, &journals, &own);
-	first = keep_first(first, r, &own, error);
+	first = pp_error_keep_first(first, r, &own, error);
 	if (ret_changed)
 		*ret_changed = guests || journals;
 	return first < 0 ? first : 0;
