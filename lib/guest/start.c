@@ -21,7 +21,7 @@
 
 /* What comes after QEMU's own deadlines: it is killed, and devices go back. */
 #define AFTER_MS 330000
-#define LOOKS 5 /* at a guest that others begin and leave meanwhile */
+#define LOOKS 5      /* at a guest that others begin and leave meanwhile */
 #define WORD_MS 2000 /* after this long the one who waits hears what for */
 
 PP_DEFINE_CLEANUP(struct pp_host *, pp_host_free)
