@@ -547,8 +547,8 @@ enum pp_step_kind {
 	PP_STEP_VFS,       /* subject: a physical function; how many virtual ones it has */
 	PP_STEP_AUTOPROBE, /* subject: the same; "0": its virtual functions that are made from
 			      now on are left without a driver of the host; "1" */
-	PP_STEP_FUNCTION, /* subject: a virtual function; "mac=52:54:00:1a:b0:01 vlan=7 qos=0
-			     spoof=1 trust=0", what its physical one gives it */
+	PP_STEP_FUNCTION,  /* subject: a virtual function; "mac=52:54:00:1a:b0:01 vlan=7 qos=0
+			      spoof=1 trust=0", what its physical one gives it */
 };
 #define PP_DRIVER_SIZE 64
 /* "" is none. In a wanted state, a driver of "*" is the kernel's own choice. */
