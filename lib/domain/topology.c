@@ -196,7 +196,7 @@ static unsigned count_free(const struct pp_bus *bus)
 	return count;
 }
 
-static const char *hot_obstacle(const struct making *making, bool express, bool any)
+static const char *hot_obstacle(const struct pp_domain *assigned, bool express, bool any)
 {
 	if (express && any)
 		return "each root port has a device: a <controller type='pci' "
@@ -204,7 +204,7 @@ static const char *hot_obstacle(const struct making *making, bool express, bool 
 	if (express)
 		return "it has no root port that takes one: a <controller type='pci' "
 		       "model='pcie-root-port'/>, from its next start";
-	if (!any && !making->assigned->os.q35 && !making->assigned->features.acpi)
+	if (!any && !assigned->os.q35 && !assigned->features.acpi)
 		return "it has no ACPI, without which nothing tells it of a new device: "
 		       "<features><acpi/></features>, from its next start";
 	if (any)
@@ -214,21 +214,29 @@ static const char *hot_obstacle(const struct making *making, bool express, bool 
 	       "model='pcie-to-pci-bridge'/>, from its next start";
 }
 
+const char *pp_bus_hot_obstacle(
+	const struct pp_domain *assigned, const struct pp_bus_set *set, bool express)
+{
+	bool any = false;
+
+	for (unsigned i = 0; i < set->n_buses; i++)
+		any = any ||
+		      (is_express(&set->buses[i]) == express && pp_bus_is_hot(assigned, set, i));
+	return hot_obstacle(assigned, express, any);
+}
+
 static struct pp_guest_room hot_room(const struct making *making, bool express)
 {
 	struct pp_guest_room room = {0};
-	bool any = false;
 
 	for (unsigned i = 0; i < making->set->n_buses; i++) {
 		const struct pp_bus *bus = &making->set->buses[i];
 
-		if (is_express(bus) != express || !pp_bus_is_hot(making->assigned, making->set, i))
-			continue;
-		any = true;
-		room.devices += count_free(bus);
+		if (is_express(bus) == express && pp_bus_is_hot(making->assigned, making->set, i))
+			room.devices += count_free(bus);
 	}
 	room.functions = room.devices * 8;
-	room.obstacle = hot_obstacle(making, express, any);
+	room.obstacle = pp_bus_hot_obstacle(making->assigned, making->set, express);
 	return room;
 }
 
