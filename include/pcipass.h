@@ -1007,18 +1007,40 @@ int pp_guest_devices(struct pp_context *context, const char *name, bool inactive
 	struct pp_guest_devices **ret_devices, struct pp_error *error);
 void pp_guest_devices_free(struct pp_guest_devices *devices);
 enum pp_change_scope {
-	PP_SCOPE_CURRENT, /* the guest that runs, else its definition */
-	PP_SCOPE_LIVE,    /* -ENOTSUP: not built */
-	PP_SCOPE_CONFIG,  /* its definition */
+	PP_SCOPE_CURRENT,    /* the guest that runs, else its definition */
+	PP_SCOPE_LIVE,       /* the guest that runs */
+	PP_SCOPE_CONFIG,     /* its definition, from its next start */
+	PP_SCOPE_BOTH,       /* both or none of them */
+	PP_SCOPE_PERSISTENT, /* both where it runs, else its definition */
 };
-/* DEVICES: each the text of one element, from FILE; host devices that it has are left out. DRY:
- * everything is looked at, nothing written. The definition is replaced whole or not at all. */
+struct pp_change_options {
+	enum pp_change_scope scope;
+	bool dry;                   /* everything is looked at, nothing is changed */
+	const struct pp_plan *plan; /* of pp_guest_attach_prepare; NULL: one is made, and checked */
+	int deadline_ms; /* for the guest to let go (0: 60 s), or to switch on what came (0: 15 s)
+			  */
+	struct pp_apply_options apply;
+};
+/* What a scope means for the guest as it is: whether its run changes, and its definition. -ESRCH:
+ * it does not run. */
+int pp_guest_scope(struct pp_context *context, const char *name, enum pp_change_scope scope,
+	bool *ret_live, bool *ret_config, struct pp_error *error);
+/* All checks of DEVICES that are to come into the guest while it runs, and the plan of it; both
+ * NULL where it has them, or its run does not change. */
+int pp_guest_attach_prepare(struct pp_context *context, const struct pp_host *host,
+	const char *name, const char *const *devices, size_t n_devices, const char *file,
+	enum pp_change_scope scope, const struct pp_check_options *check,
+	struct pp_findings **ret_findings, struct pp_plan **ret_plan, struct pp_error *error);
+/* DEVICES: each the text of one element, from FILE; host devices that it has are left out. The
+ * definition is replaced whole or not at all; a run takes all of them, or none. */
 int pp_guest_attach(struct pp_context *context, const char *name, const char *const *devices,
-	size_t n_devices, const char *file, enum pp_change_scope scope, bool dry, bool *ret_changed,
-	struct pp_error *error);
+	size_t n_devices, const char *file, const struct pp_change_options *options,
+	bool *ret_changed, struct pp_error *error);
+/* Answers when the guest that runs has let go and the devices are back on the host. -ETIMEDOUT: it
+ * has not; when it does later, they go back by themselves. */
 int pp_guest_detach(struct pp_context *context, const char *name,
-	const struct pp_address *addresses, size_t n_addresses, enum pp_change_scope scope,
-	bool dry, bool *ret_changed, struct pp_error *error);
+	const struct pp_address *addresses, size_t n_addresses,
+	const struct pp_change_options *options, bool *ret_changed, struct pp_error *error);
 /* Which device of the host the text of a <hostdev> means. */
 int pp_guest_device_address(struct pp_context *context, const char *xml, const char *file,
 	struct pp_address *ret_address, struct pp_error *error);

@@ -47,6 +47,7 @@ struct pp_guest_facts {
 				    hole that AMD's IOMMU has below 1 TiB */
 	bool efi;
 	bool running, paused; /* now */
+	uint64_t resident;    /* bytes that its QEMU has while it runs, 0: not known */
 	uint64_t memory;      /* bytes */
 	bool hugepages;
 	uint64_t hugepage_size; /* 0: the host's default */

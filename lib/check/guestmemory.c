@@ -45,10 +45,16 @@ void pp_check_memory_short(struct pp_check_run *run)
 	const struct pp_caller *caller = run->host->caller;
 	uint64_t need = guest->memory + OVERHEAD;
 
-	if (!memory || !memory->total || guest->n_hostdevs == 0 || guest->running)
+	if (!memory || !memory->total || guest->n_hostdevs == 0 ||
+		(guest->running && !guest->resident))
 		return;
 	size_t before = run->n_items;
-	if (guest->hugepages) {
+	/* Of one that runs, what it has not touched yet: a device that is plugged pins that too. */
+	if (guest->running)
+		need = guest->hugepages || guest->resident >= guest->memory
+			       ? 0
+			       : guest->memory - guest->resident;
+	if (guest->hugepages && !guest->running) {
 		hugepages_short(run);
 	} else if (need > memory->available) {
 		short_of(run, "memory", need, memory->available,

@@ -71,7 +71,7 @@ static int check_kind(struct plugging *plugging, const struct pp_domain_device *
 {
 	struct pp_assigning *assigning = &plugging->assigning;
 
-	if (device->kind != PP_DEV_HOSTDEV)
+	if (device->kind != PP_DEV_HOSTDEV || device->hostdev.type != PP_HOSTDEV_PCI)
 		return pp_assigning_fail(assigning, device->line,
 			"a <%s> cannot be plugged into a guest that runs: host devices alone can",
 			pp_domain_device_element(device->kind));

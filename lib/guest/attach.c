@@ -1,153 +1,139 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Devices into a guest's definition and out of it. */
-#include "base/buffer.h"
-#include "base/parse.h"
+/* Devices into a guest and out of it: its definition, its run, or both. */
 #include "lib/domain/text.h"
+#include "lib/guest/change.h"
 #include "lib/guest/guest.h"
+#include "lib/guest/plug.h"
 #include <errno.h>
 #include <string.h>
 
-static bool has_hostdev(const struct pp_domain *domain, const struct pp_address *source)
-{
-	const struct pp_domain_device *device = NULL;
+/* ---- which of the two ---- */
 
-	while ((device = pp_domain_next_hostdev(domain, device)))
-		if (!pp_address_compare(&device->hostdev.source, source))
-			return true;
-	return false;
+static int refuse_live(const struct pp_guest *guest, struct pp_error *error)
+{
+	pp_error_set(error, PP_STATUS_FAILED, -ESRCH,
+		"guest %s: it does not run, so its run cannot be changed", guest->name);
+	pp_error_id(error, "guest-not-running");
+	pp_error_remedy(error, "--config changes its definition");
+	return -ESRCH;
 }
 
-/* A run is not changed: that is said, never left to be believed. */
-static int refuse_live(const struct pp_guest *guest, enum pp_change_scope scope, const char *what,
-	struct pp_error *error)
+static int judge_scope(const struct pp_guest *guest, enum pp_change_scope scope, bool *ret_live,
+	bool *ret_config, struct pp_error *error)
 {
 	bool runs = pp_guest_is_active(guest);
 
-	if (scope == PP_SCOPE_CONFIG || (scope == PP_SCOPE_CURRENT && !runs))
-		return 0;
-	if (!runs) {
-		pp_error_set(error, PP_STATUS_FAILED, -ESRCH,
-			"it does not run, so nothing can be %s its run", what);
-		pp_error_id(error, "guest-not-running");
-		pp_error_remedy(error, "--config changes its definition");
-		return -ESRCH;
-	}
-	pp_error_set(error, PP_STATUS_FAILED, -ENOTSUP,
-		"it runs, and pcipass cannot change which devices a running guest has");
-	pp_error_id(error, "no-hot-plug");
-	pp_error_remedy(error, "--config changes its definition: that counts from its next start");
-	return -ENOTSUP;
-}
-
-static int load(struct pp_context *context, const char *name, enum pp_change_scope scope,
-	const char *what, struct pp_guest **ret_guest, const struct pp_domain **ret_domain,
-	struct pp_error *error)
-{
-	PP_CLEANUP(pp_guest_freep) struct pp_guest *guest = NULL;
-
-	int r = pp_guest_may_write(context, "change a guest", error);
-	if (r >= 0)
-		r = pp_guest_load(context, name, &guest, error);
-	if (r < 0)
-		return r;
-	r = refuse_live(guest, scope, what, error);
-	if (r < 0)
-		return error ? pp_error_wrap(error, "guest %s", guest->name) : r;
-	r = pp_guest_domain(guest, ret_domain, error);
-	if (r >= 0)
-		*ret_guest = PP_TAKE(guest);
-	return r;
-}
-
-static int replace(struct pp_context *context, const struct pp_guest *guest, const char *text,
-	bool dry, bool *ret_changed, struct pp_error *error)
-{
-	PP_CLEANUP(pp_domain_freep) struct pp_domain *domain = NULL;
-	const char *file = guest->definition->path;
-
-	int r = pp_domain_parse(text, strlen(text), file, &domain, error);
-	if (r < 0 || dry)
-		return r;
-	return pp_guest_define(context, text, strlen(text), file, NULL, ret_changed, error);
-}
-
-/* Old or new, never half: it is one replacement of the file. ANY: the text differs. */
-static int store(struct pp_context *context, const struct pp_guest *guest, const char *text,
-	bool any, bool dry, const char *what, bool *ret_changed, struct pp_error *error)
-{
-	bool changed = false;
-
-	if (!text)
-		return pp_error_oom(error);
-	int r = any ? replace(context, guest, text, dry, &changed, error) : 0;
-	if (r < 0)
-		return error ? pp_error_wrap(error, "guest %s %s the device", guest->name, what)
-			     : r;
-	if (ret_changed)
-		*ret_changed = changed;
+	if (!runs && (scope == PP_SCOPE_LIVE || scope == PP_SCOPE_BOTH))
+		return refuse_live(guest, error);
+	*ret_live = runs && scope != PP_SCOPE_CONFIG;
+	*ret_config = !*ret_live || scope == PP_SCOPE_BOTH || scope == PP_SCOPE_PERSISTENT;
 	return 0;
 }
 
-int pp_guest_attach(struct pp_context *context, const char *name, const char *const *devices,
-	size_t n_devices, const char *file, enum pp_change_scope scope, bool dry, bool *ret_changed,
-	struct pp_error *error)
+int pp_guest_scope(struct pp_context *context, const char *name, enum pp_change_scope scope,
+	bool *ret_live, bool *ret_config, struct pp_error *error)
 {
 	PP_CLEANUP(pp_guest_freep) struct pp_guest *guest = NULL;
-	PP_FREE char *text = NULL;
-	const struct pp_domain *domain;
-	bool any = false;
 
-	int r = load(context, name, scope, "attached to", &guest, &domain, error);
-	if (r < 0)
-		return r;
-	text = strndup(guest->definition->text, guest->definition->length);
-	for (size_t i = 0; text && i < n_devices; i++) {
-		PP_CLEANUP(pp_domain_freep) struct pp_domain *alone = NULL;
-		char *more;
-
-		r = pp_domain_text_device(
-			devices[i], strlen(devices[i]), file, domain, &alone, error);
-		if (r < 0)
-			return r;
-		const struct pp_domain_device *hostdev = pp_domain_next_hostdev(alone, NULL);
-		if (hostdev && has_hostdev(domain, &hostdev->hostdev.source))
-			continue;
-		r = pp_domain_text_add(text, strlen(text), devices[i], &more, error);
-		if (r < 0)
-			return r;
-		free(text);
-		text = more;
-		any = true;
-	}
-	return store(context, guest, text, any, dry, "with", ret_changed, error);
+	int r = pp_guest_load(context, name, &guest, error);
+	return r < 0 ? r : judge_scope(guest, scope, ret_live, ret_config, error);
 }
 
-int pp_guest_detach(struct pp_context *context, const char *name,
-	const struct pp_address *addresses, size_t n_addresses, enum pp_change_scope scope,
-	bool dry, bool *ret_changed, struct pp_error *error)
-{
-	PP_CLEANUP(pp_guest_freep) struct pp_guest *guest = NULL;
-	PP_FREE char *text = NULL;
-	const struct pp_domain *domain;
-	bool any = false;
+struct change {
+	struct pp_context *context;
+	const struct pp_change_options *options;
+	struct pp_guest *guest;
+	bool live, config;
+};
 
-	int r = load(context, name, scope, "detached from", &guest, &domain, error);
+static void change_done(struct change *change)
+{
+	pp_guest_free(change->guest);
+}
+
+static int load(struct change *change, const char *name, struct pp_error *error)
+{
+	int r = pp_guest_may_write(change->context, "change a guest", error);
+	if (r >= 0)
+		r = pp_guest_load(change->context, name, &change->guest, error);
+	if (r >= 0)
+		r = judge_scope(change->guest, change->options->scope, &change->live,
+			&change->config, error);
+	return r;
+}
+
+static int wrap(const struct change *change, int r, struct pp_error *error)
+{
+	return r < 0 && error ? pp_error_wrap(error, "guest %s", change->guest->name) : r;
+}
+
+int pp_guest_attach(struct pp_context *context, const char *name, const char *const *devices,
+	size_t n_devices, const char *file, const struct pp_change_options *options,
+	bool *ret_changed, struct pp_error *error)
+{
+	PP_CLEANUP(change_done) struct change change = {.context = context, .options = options};
+	bool changed = false;
+
+	int r = load(&change, name, error);
+	/* That it would be a good definition is known before the run changes. */
+	if (r >= 0 && change.config)
+		r = pp_change_add(context, change.guest->name, devices, n_devices, file,
+			options->dry || change.live, &changed, error);
+	if (r >= 0 && change.live)
+		r = wrap(&change,
+			pp_guest_plug(context, change.guest, devices, n_devices, file,
+				change.config, options, &changed, error),
+			error);
+	if (r >= 0 && ret_changed)
+		*ret_changed = changed;
+	return r;
+}
+
+int pp_guest_attach_prepare(struct pp_context *context, const struct pp_host *host,
+	const char *name, const char *const *devices, size_t n_devices, const char *file,
+	enum pp_change_scope scope, const struct pp_check_options *check,
+	struct pp_findings **ret_findings, struct pp_plan **ret_plan, struct pp_error *error)
+{
+	const struct pp_change_options options = {.scope = scope};
+	PP_CLEANUP(change_done) struct change change = {.context = context, .options = &options};
+
+	int r = load(&change, name, error);
 	if (r < 0)
 		return r;
-	text = strndup(guest->definition->text, guest->definition->length);
-	for (size_t i = 0; text && i < n_addresses; i++) {
-		char *less;
+	*ret_findings = NULL;
+	*ret_plan = NULL;
+	if (!change.live)
+		return 0;
+	return wrap(&change,
+		pp_guest_plug_prepare(context, host, change.guest, devices, n_devices, file, check,
+			ret_findings, ret_plan, error),
+		error);
+}
 
-		r = pp_domain_text_remove(text, strlen(text), &addresses[i], &less, error);
-		if (r == -ENOENT)
-			continue;
-		if (r < 0)
-			return r;
-		free(text);
-		text = less;
-		any = true;
-	}
-	return store(context, guest, text, any, dry, "without", ret_changed, error);
+/* The supervisor changes the definition as the guest lets go; where it could not, or the run has
+ * had none of them, it is done here. */
+int pp_guest_detach(struct pp_context *context, const char *name,
+	const struct pp_address *addresses, size_t n_addresses,
+	const struct pp_change_options *options, bool *ret_changed, struct pp_error *error)
+{
+	PP_CLEANUP(change_done) struct change change = {.context = context, .options = options};
+	bool changed = false;
+
+	int r = load(&change, name, error);
+	if (r >= 0 && change.config)
+		r = pp_change_remove(context, change.guest->name, addresses, n_addresses,
+			options->dry || change.live, &changed, error);
+	if (r >= 0 && change.live)
+		r = wrap(&change,
+			pp_guest_unplug(context, change.guest, addresses, n_addresses,
+				change.config, options, &changed, error),
+			error);
+	if (r >= 0 && change.live && change.config && !options->dry)
+		r = pp_change_remove(context, change.guest->name, addresses, n_addresses, false,
+			&changed, error);
+	if (r >= 0 && ret_changed)
+		*ret_changed = changed;
+	return r;
 }
 
 int pp_guest_device_address(struct pp_context *context, const char *xml, const char *file,

@@ -213,6 +213,25 @@ static void fill_kind(const struct pp_domain *domain, struct pp_guest_facts *fac
 	}
 }
 
+/* What QEMU has in memory; 0: not known. */
+static uint64_t read_resident(struct pp_context *context, const struct pp_record *record)
+{
+	PP_CLEANUP(pp_arena_freep) struct pp_arena *arena = pp_arena_new();
+	char path[64], *text = NULL;
+	uint64_t pages = 0;
+	const char *end;
+	size_t length;
+
+	if (!arena || !context->live || record->engine.pid <= 0 ||
+		pp_path(path, sizeof(path), "/proc/%d/statm", (int)record->engine.pid) < 0 ||
+		pp_tree_read(context->tree, arena, path, &text, &length) < 0)
+		return 0;
+	const char *second = strchr(text, ' ');
+	if (!second || pp_parse_prefix(second + 1, 10, UINT32_MAX, &pages, &end) < 0)
+		return 0;
+	return pages * (uint64_t)sysconf(_SC_PAGESIZE);
+}
+
 int pp_guest_facts_fill(struct pp_context *context, const struct pp_host *host,
 	const struct pp_guest *guest, const struct pp_domain *domain, struct pp_arena *arena,
 	struct pp_guest_facts *ret_facts, struct pp_error *error)
@@ -225,6 +244,8 @@ int pp_guest_facts_fill(struct pp_context *context, const struct pp_host *host,
 		pp_set_count(&domain->memory_from.nodes) == 1)
 		facts.numa_node = (int)pp_set_next(&domain->memory_from.nodes, 0);
 	facts.running = pp_guest_is_active(guest);
+	if (facts.running)
+		facts.resident = read_resident(context, guest->record);
 	facts.paused = pp_record_show(guest->record, &reason) == PP_GUEST_PAUSED;
 	PP_CLEANUP(pp_domain_freep) struct pp_domain *assigned = NULL;
 	const char *file = guest->definition ? guest->definition->path : guest->name;

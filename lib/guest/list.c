@@ -49,11 +49,12 @@ static const char *copy(struct pp_arena *arena, const char *text, bool *oom)
 	return result;
 }
 
+/* Of a run whose definition cannot be read, those that it began with. */
 static const char *const *copy_devices(struct pp_arena *arena, const struct pp_domain *domain,
-	const struct pp_record *record, bool active, bool *oom)
+	const struct pp_record *record, bool live_is_read, bool active, bool *oom)
 {
 	size_t count = 0;
-	const char *const *live = active ? record->launch.devices : NULL;
+	const char *const *live = active && !live_is_read ? record->launch.devices : NULL;
 
 	while (live && live[count])
 		count++;
@@ -134,7 +135,8 @@ static int fill_info(struct pp_context *context, const struct pp_guest *guest,
 			arena, "its definition cannot be understood: %s", shown->fault.text);
 	if (emulator)
 		info->emulator = emulator;
-	info->devices = copy_devices(arena, domain, guest->record, active, &oom);
+	info->devices =
+		copy_devices(arena, domain, guest->record, live && live->domain, active, &oom);
 	return oom ? pp_error_oom(error) : 0;
 }
 

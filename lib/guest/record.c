@@ -5,6 +5,7 @@
 #include "base/file.h"
 #include "base/parse.h"
 #include "lib/apply/store.h"
+#include "lib/guest/plugrecord.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -101,7 +102,7 @@ int pp_record_save_engine(int engine_fd)
 int pp_record_clear(int folder_fd)
 {
 	static const char *const names[] = {"engine", PP_RECORD_QMP, PP_RECORD_VERBS, "state.json",
-		"launch.json", PP_RECORD_LIVE};
+		"launch.json", PP_RECORD_LIVE, PP_PLUG_FILES};
 	for (size_t i = 0; i < PP_COUNT(names); i++)
 		if (unlinkat(folder_fd, names[i], 0) < 0 && errno != ENOENT)
 			return -errno;

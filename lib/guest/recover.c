@@ -3,6 +3,7 @@
 #include "base/process.h"
 #include "lib/apply/apply.h"
 #include "lib/guest/guest.h"
+#include "lib/guest/settle.h"
 #include "lib/guest/tend.h"
 #include <errno.h>
 #include <stdlib.h>
@@ -84,6 +85,30 @@ int pp_unfinished_list(
 	return pp_journal_unfinished(context, &by, ret_list, error);
 }
 
+/* Nothing is asked of a QEMU of which nothing is on its way. */
+static int settle_guest(
+	struct pp_context *context, const char *name, bool *ret_changed, struct pp_error *error)
+{
+	PP_CLEANUP(pp_plug_record_freep) struct pp_plug_record *plug = NULL;
+	PP_CLOSE int folder_fd = -1;
+
+	int r = pp_record_folder(context, name, false, &folder_fd, error);
+	if (r >= 0)
+		r = pp_plug_record_load(folder_fd, &plug, error);
+	if (r < 0 || plug->n_coming + plug->n_leaving + plug->n_failed == 0)
+		return r;
+	r = pp_guest_settle_name(context, name, ret_changed, error);
+	if (r < 0)
+		return r;
+	pp_plug_record_free(PP_TAKE(plug));
+	r = pp_plug_record_load(folder_fd, &plug, error);
+	if (r < 0 || plug->n_failed == 0)
+		return r;
+	return pp_error_set(error, PP_STATUS_RECOVER, -EIO,
+		"guest %s: a device that it has let go of is not back: %s", name,
+		plug->failed[0].text);
+}
+
 static int recover_guests(struct pp_context *context, bool *ret_changed, struct pp_error *error)
 {
 	PP_CLEANUP(pp_arena_freep) struct pp_arena *arena = pp_arena_new();
@@ -99,6 +124,9 @@ static int recover_guests(struct pp_context *context, bool *ret_changed, struct 
 		if (r >= 0)
 			r = pp_guest_tend(context, names[i], true, &record, &own);
 		*ret_changed |= r > 0;
+		/* Of one that runs: what is on its way, or did not go back. */
+		if (r >= 0 && !pp_record_is_over(record))
+			r = settle_guest(context, names[i], ret_changed, &own);
 		if (r >= 0 && record->state.life.unreleased)
 			r = pp_error_set(&own, PP_STATUS_RECOVER, -EIO,
 				"guest %s: its devices are not back: %s", names[i],

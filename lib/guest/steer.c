@@ -99,7 +99,7 @@ static int await_known(struct pp_context *context, struct pp_guest *guest, int n
 	return 0;
 }
 
-static int watch_record(struct pp_context *context, const struct pp_guest *guest, int *ret_fd,
+int pp_steer_watch(struct pp_context *context, const struct pp_guest *guest, int *ret_fd,
 	struct pp_error *error)
 {
 	char path[PP_PATH_MAX];
@@ -121,7 +121,7 @@ static int set_running(struct pp_context *context, struct pp_guest *guest, bool 
 	PP_CLOSE int notify_fd = -1;
 	bool now = false;
 
-	int r = watch_record(context, guest, &notify_fd, error);
+	int r = pp_steer_watch(context, guest, &notify_fd, error);
 	if (r >= 0)
 		r = ask_running(context, guest, &now, error);
 	if (r < 0 || now == running)
@@ -228,7 +228,7 @@ static int reboot(
 {
 	PP_CLOSE int notify_fd = -1;
 
-	int r = watch_record(context, guest, &notify_fd, error);
+	int r = pp_steer_watch(context, guest, &notify_fd, error);
 	if (r >= 0)
 		r = set_shutdown(context, guest, "pause", error);
 	if (r >= 0)

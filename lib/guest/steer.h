@@ -11,6 +11,9 @@ int pp_steer_load(struct pp_context *context, const char *word, const char *what
 	struct pp_guest **ret_guest, struct pp_error *error);
 /* "guest X: cannot WHAT: it does not run" */
 int pp_steer_refuse(const struct pp_guest *guest, const char *what, struct pp_error *error);
+/* A descriptor of inotify that tells of each file that is replaced in the guest's folder. */
+int pp_steer_watch(struct pp_context *context, const struct pp_guest *guest, int *ret_fd,
+	struct pp_error *error);
 /* One command; ARGUMENTS (may be NULL) are given away, *ret_value may be NULL. QEMU serves one
  * client of this monitor at a time: others wait in line. */
 int pp_steer_command(struct pp_context *context, const struct pp_guest *guest, const char *command,

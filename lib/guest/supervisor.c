@@ -5,10 +5,12 @@
 #include "lib/guest/engine.h"
 #include "lib/guest/log.h"
 #include "lib/guest/pins.h"
+#include "lib/guest/plugrecord.h"
 #include "lib/guest/record.h"
 #include "lib/guest/release.h"
 #include "lib/guest/trial.h"
 #include "lib/guest/wake.h"
+#include "lib/guest/worker.h"
 #include "lib/qemu/qmp.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -27,6 +29,7 @@
 #define MESSAGES_AT_ONCE 64 /* then others have their turn */
 #define LOG_TAIL 1200
 #define QUEUE_MAX 16
+#define WORKER_MS 60000 /* for what is at work on its devices when QEMU has ended */
 
 struct supervisor {
 	struct pp_context *context;
@@ -41,6 +44,7 @@ struct supervisor {
 	struct pp_qmp *qmp;
 	uint64_t ask_id, console_id, continue_id, vcpus_id, iothreads_id;
 	struct pp_trial_watch trial;
+	struct pp_worker worker;
 	struct pp_happening queue[QUEUE_MAX];
 	size_t n_queue;
 	sd_event *event;
@@ -173,6 +177,8 @@ static void hear_event(struct supervisor *s, const struct pp_qmp_message *messag
 		happen(s, PP_HAPPENED_STOP, 0);
 	else if (strcmp(message->name, "RESUME") == 0)
 		happen(s, PP_HAPPENED_RESUME, 0);
+	else if (strcmp(message->name, "DEVICE_DELETED") == 0)
+		pp_worker_start(&s->worker);
 }
 
 static void hear_status(struct supervisor *s, const char *word)
@@ -188,6 +194,9 @@ static void hear(struct supervisor *s, const struct pp_qmp_message *message)
 	switch (message->kind) {
 	case PP_QMP_GREETING:
 		happen(s, PP_HAPPENED_GREETING, 0);
+		/* What went while nobody listened. */
+		if (s->state.life.adopted)
+			pp_worker_start(&s->worker);
 		return;
 	case PP_QMP_EVENT:
 		hear_event(s, message);
@@ -376,7 +385,11 @@ static void report(struct supervisor *s)
 static void release(struct supervisor *s)
 {
 	struct pp_error error = {0};
+	PP_CLOSE int plug_fd = -1;
 
+	/* Verbs that were about to plug find no QEMU any more, and let go. */
+	pp_worker_finish(&s->worker, WORKER_MS);
+	pp_plug_lock(s->folder_fd, WORKER_MS, &plug_fd, NULL);
 	int r = pp_guest_release(s->context, s->name, &error);
 	replace_text(&s->devices, &s->state.devices, r < 0 ? strdup(error.text) : NULL);
 	happen(s, PP_HAPPENED_RELEASED, r);
@@ -535,6 +548,9 @@ static int prepare_events(struct supervisor *s, struct pp_error *error)
 		r = sd_event_add_signal(s->event, NULL, SIGTERM, on_signal, s);
 	if (r >= 0)
 		r = sd_event_add_signal(s->event, NULL, SIGINT, on_signal, s);
+	if (r >= 0)
+		pp_worker_init(
+			&s->worker, s->context, s->name, s->event, s->folder_fd, &s->lock_fd);
 	return r < 0 ? pp_error_errno(error, r, "cannot make an event loop") : 0;
 }
 
@@ -600,6 +616,7 @@ static void supervisor_done(struct supervisor *s)
 {
 	close_monitor(s);
 	pp_trial_watch_end(&s->trial);
+	pp_worker_done(&s->worker);
 	sd_event_source_disable_unref(s->engine_source);
 	sd_event_source_disable_unref(s->log_source);
 	sd_event_source_disable_unref(s->timer_source);
@@ -623,7 +640,8 @@ int pp_supervise(struct pp_context *context, const char *name,
 		.lock_fd = -1,
 		.status_fd = -1,
 		.wake_fd = -1,
-		.engine_fd = -1};
+		.engine_fd = -1,
+		.worker = {.pidfd = -1}};
 
 	int r = prepare_descriptors(&s, options, error);
 	if (r >= 0)

@@ -15,6 +15,7 @@ import pty
 import re
 import shutil
 import signal
+import socket
 import struct
 import subprocess
 import sys
@@ -860,15 +861,58 @@ class Guests(Case):
         self.ends(self.root_run("define", "soft.xml"), OK)
         self.ends(self.root_run("start", "win2k3"), OK)
         try:
-            before = self.definition()
-            for scope in [], ["--live"], ["--live", "--config"], ["--persistent"], ["--current"]:
-                result = self.root_run("attach-hostdev", "win2k3", "04:00.0", *scope)
-                self.said(self.ends(result, FAILED), "cannot change which devices a running guest has")
-                self.assertEqual(result.stdout, b"")
-            self.assertEqual(self.definition(), before)
             self.said(self.ends(self.root_run("attach-hostdev", "win2k3", "04:00.0", "--config"), OK), "its next start")
             self.assertIn("<hostdev ", self.definition())
             self.assertNotIn(b"<hostdev ", self.root_run("dumpxml", "win2k3").stdout)
+            self.said(self.ends(self.root_run("detach-hostdev", "win2k3", "04:00.0", "--config"), OK), "its next start")
+            self.assertNotIn("<hostdev ", self.definition())
+        finally:
+            self.root_run("destroy", "win2k3")
+
+    @unittest.skipUnless(os.path.exists("/usr/bin/qemu-system-x86_64"), "QEMU is not installed")
+    def test_what_qemu_does_not_take_is_taken_back(self):
+        """No QEMU of this machine gets a device of that root: it refuses, after all that comes before."""
+        ports = "".join("<controller type='pci' index='%d' model='pcie-root-port'/>" % i for i in (1, 2, 3))
+        self.write("ports.xml", GUEST % ("qemu", ports))
+        self.ends(self.root_run("define", "ports.xml"), OK)
+        self.ends(self.root_run("start", "win2k3"), OK)
+        try:
+            before, live = self.definition(), self.root_run("dumpxml", "win2k3").stdout
+            driver = os.readlink(self.root + "/sys/bus/pci/devices/0000:04:00.0/driver")
+            dry = self.ends(self.root_run("attach-hostdev", "win2k3", "04:00.0", "--live", "--dry-run"), OK)
+            self.assertIn(b"into win2k3: 0000:04:00.0", dry.stdout)
+            self.assertIn(b"-> vfio-pci", dry.stdout)
+            for scope in [], ["--live"], ["--live", "--config"], ["--persistent"], ["--current"]:
+                result = self.root_run("attach-hostdev", "win2k3", "04:00.0", *scope)
+                self.said(self.ends(result, FAILED), "QEMU does not take 0000:04:00.0: device_add: .*as it was before")
+                self.assertEqual(result.stdout, b"")
+                self.assertEqual(self.definition(), before)
+                self.assertEqual(self.root_run("dumpxml", "win2k3").stdout, live)
+                self.assertEqual(os.readlink(self.root + "/sys/bus/pci/devices/0000:04:00.0/driver"), driver)
+            self.assertFalse(os.path.exists(self.root + "/run/pcipass/guests/win2k3/plug.json"))
+            self.ends(self.root_run("recover"), OK)
+            gone = self.root_run("detach-hostdev", "win2k3", "04:00.0", "--live")
+            self.said(self.ends(gone, OK), "it is so already")
+            rng = self.write("rng.xml", "<rng model='virtio'><backend model='builtin'/></rng>")
+            self.said(self.ends(self.root_run("attach-device", "win2k3", rng), FAILED),
+                "rng.xml:1: a <rng> cannot be plugged into a guest that runs")
+            for words in ["--timeout", "0"], ["--timeout", "x"], ["--timeout", "86401"], ["--current", "--live"]:
+                self.ends(self.root_run("attach-hostdev", "win2k3", "04:00.0", *words), USAGE)
+            self.ends(self.root_run("suspend", "win2k3"), OK)
+            self.said(self.ends(self.root_run("attach-hostdev", "win2k3", "04:00.0"), FAILED), "QEMU does not take")
+        finally:
+            self.root_run("destroy", "win2k3")
+
+    @unittest.skipUnless(os.path.exists("/usr/bin/qemu-system-x86_64"), "QEMU is not installed")
+    def test_where_no_place_is_left_nothing_begins(self):
+        self.ends(self.root_run("define", self.write("full.xml", GUEST % ("qemu",
+            "<controller type='pci' index='1' model='pcie-root-port'/>"))), OK)
+        self.ends(self.root_run("start", "win2k3"), OK)
+        try:
+            result = self.root_run("attach-hostdev", "win2k3", "04:00.0", "--live")
+            self.said(self.ends(result, NOT_READY), "no place is left in the guest for 0000:04:00.0")
+            self.said(result, "pcie-root-port")
+            self.said(result, "dompcilist win2k3")
         finally:
             self.root_run("destroy", "win2k3")
 
@@ -993,6 +1037,230 @@ class Guests(Case):
             self.said(result, "error: Failed to start domain 'win2k3'")
             self.said(result, word)
             self.assertEqual(self.root_run("domstate", "win2k3").stdout, b"shut off\n\n")
+
+
+@unittest.skipUnless(os.path.exists("/usr/bin/qemu-system-x86_64"), "QEMU is not installed")
+class Plugging(Case):
+    """Into a guest that runs and out of it, with a QEMU whose host devices are made up (qemu-plug)."""
+    NVME = "0000:04:00.0"
+    PAIR = ["0000:00:1a.0", "0000:00:1a.7"]
+
+    def setUp(self):
+        super().setUp()
+        os.chmod(self.folder, 0o755)  # it is asked what it can do as somebody else
+        self.emulator = os.path.join(self.folder, "qemu-plug")
+        shutil.copy(os.path.join(os.path.dirname(os.path.abspath(__file__)), "qemu-plug"), self.emulator)
+        ports = "".join("<controller type='pci' index='%d' model='pcie-root-port'/>" % i for i in (1, 2, 3, 4))
+        text = GUEST % ("qemu", ports + "<controller type='pci' index='5' model='pcie-to-pci-bridge'/>"
+            "<memballoon model='none'/>")
+        with open(os.path.join(self.folder, "g.xml"), "w") as file:
+            file.write(text.replace("/usr/bin/qemu-system-x86_64", self.emulator))
+        self.guest("lets-go")
+        self.ends(self.root_run("define", "g.xml", "--yes"), OK)
+        self.ends(self.root_run("start", "win2k3"), OK)
+
+    def tearDown(self):
+        self.root_run("destroy", "win2k3")
+        super().tearDown()
+
+    def guest(self, mode):
+        """How it behaves from now on."""
+        with open(os.path.join(self.folder, "mode.new"), "w") as file:
+            file.write(mode)
+        os.rename(os.path.join(self.folder, "mode.new"), os.path.join(self.folder, "qemu-plug.mode"))
+
+    def driver(self, address):
+        try:
+            return os.path.basename(os.readlink("%s/sys/bus/pci/devices/%s/driver" % (self.root, address)))
+        except FileNotFoundError:
+            return None
+
+    def run_has(self):
+        """Which devices of the host it runs with, and where in it."""
+        pci = json.loads(self.ends(self.root_run("dompcilist", "win2k3", "--json"), OK).stdout)
+        return {f["host"]: (f["bus"], f["slot"], f["function"]) for f in pci["functions"] if f.get("host")}
+
+    def definition_has(self):
+        return "<hostdev" in self.root_run("dumpxml", "win2k3", "--inactive").stdout.decode()
+
+    def on_its_way(self):
+        try:
+            with open(self.root + "/run/pcipass/guests/win2k3/plug.json") as file:
+                return file.read()
+        except FileNotFoundError:
+            return False
+
+    def journals(self):
+        folder = self.root + "/run/pcipass/journal"
+        return os.listdir(folder) if os.path.exists(folder) else []
+
+    def becomes(self, what, wanted):
+        end = time.monotonic() + 60
+        while what() != wanted and time.monotonic() < end:
+            time.sleep(0.05)
+        self.assertEqual(what(), wanted)
+
+    def clean(self, drivers):
+        self.assertEqual(self.run_has(), {})
+        self.assertEqual({one: self.driver(one) for one in drivers}, drivers)
+        self.assertFalse(self.on_its_way())
+        self.assertEqual(self.journals(), [])
+
+    def test_in_and_out(self):
+        before = {one: self.driver(one) for one in [self.NVME] + self.PAIR}
+        live = self.root_run("dumpxml", "win2k3").stdout
+        for _ in range(3):
+            done = self.ends(self.root_run("attach-hostdev", "win2k3", "04:00.0", "00:1a.7", "--live", "--json"), OK)
+            self.assertEqual([json.loads(done.stdout)[key] for key in ("changed", "live", "config")], [True, True, False])
+            self.assertEqual(self.run_has(), {self.NVME: (3, 0, 0), self.PAIR[0]: (5, 1, 0), self.PAIR[1]: (5, 1, 7)})
+            self.assertEqual({self.driver(one) for one in before}, {"vfio-pci"})
+            self.assertEqual(set(json.loads(self.root_run("dominfo", "win2k3", "--json").stdout)["devices"]), set(before))
+            self.assertFalse(self.definition_has())
+            again = self.root_run("attach-hostdev", "win2k3", "04:00.0", "--live")
+            self.said(self.ends(again, OK), "it is so already")
+            self.ends(self.root_run("detach-hostdev", "win2k3", "00:1a.0", "--live"), OK)
+            self.assertEqual(list(self.run_has()), [self.NVME])
+            self.ends(self.root_run("detach-hostdev", "win2k3", "04:00.0"), OK)
+            self.clean(before)
+            self.assertEqual(self.root_run("dumpxml", "win2k3").stdout, live)
+
+    def test_a_slot_is_not_torn(self):
+        self.ends(self.root_run("attach-hostdev", "win2k3", "00:1a.7", "--live"), OK)
+        with open(os.path.join(self.folder, "one.xml"), "w") as file:
+            file.write("<hostdev mode='subsystem' type='pci' managed='yes'><source>"
+                "<address domain='0' bus='0' slot='26' function='7'/></source></hostdev>")
+        torn = self.root_run("detach-device", "win2k3", "one.xml", "--live")
+        self.said(self.ends(torn, FAILED), "0000:00:1a.7 cannot go alone: 0000:00:1a.0 is in the same slot")
+        self.assertEqual(len(self.run_has()), 2)
+
+    def test_a_guest_that_does_not_let_go(self):
+        before = {self.NVME: self.driver(self.NVME)}
+        self.guest("holds")
+        self.ends(self.root_run("attach-hostdev", "win2k3", "04:00.0", "--persistent"), OK)
+        for _ in range(2):
+            held = self.root_run("detach-hostdev", "win2k3", "04:00.0", "--persistent", "--timeout", "1")
+            self.said(self.ends(held, IN_USE), "the guest has not let go of 0000:04:00.0 within 1 s")
+            self.said(held, "given back to the host by itself")
+            self.assertEqual(held.stdout, b"")
+            self.assertTrue(self.definition_has())
+            self.assertEqual(self.driver(self.NVME), "vfio-pci")
+        # Later it does, and nobody waits: both change.
+        self.guest("lets-go")
+        self.becomes(lambda: self.driver(self.NVME), before[self.NVME])
+        self.becomes(self.run_has, {})
+        self.clean(before)
+        self.assertFalse(self.definition_has())
+
+    def test_a_guest_that_ends_first(self):
+        before = {self.NVME: self.driver(self.NVME)}
+        self.guest("holds")
+        self.ends(self.root_run("attach-hostdev", "win2k3", "04:00.0"), OK)
+        waits = subprocess.Popen([PROGRAM, "--root", self.root, "detach-hostdev", "win2k3", "04:00.0"],
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        self.becomes(lambda: bool(self.on_its_way()), True)
+        self.ends(self.root_run("destroy", "win2k3"), OK)
+        self.assertEqual(waits.wait(60), OK)
+        self.assertEqual(self.driver(self.NVME), before[self.NVME])
+        self.assertEqual(self.journals(), [])
+
+    def test_paused(self):
+        self.ends(self.root_run("attach-hostdev", "win2k3", "04:00.0"), OK)
+        self.ends(self.root_run("suspend", "win2k3"), OK)
+        self.said(self.ends(self.root_run("detach-hostdev", "win2k3", "04:00.0"), FAILED), "it is paused")
+        self.ends(self.root_run("resume", "win2k3"), OK)
+        self.ends(self.root_run("detach-hostdev", "win2k3", "04:00.0"), OK)
+
+    def test_all_or_none(self):
+        """QEMU refuses the second device when the guest has the first already."""
+        before = {one: self.driver(one) for one in [self.NVME] + self.PAIR}
+        self.guest("refuses 0000:00:1a.0")
+        result = self.root_run("attach-hostdev", "win2k3", "04:00.0", "00:1a.7", "--persistent", "--timeout", "1")
+        self.assertEqual(result.returncode, RECOVER, result.stderr)  # the guest holds what it has
+        self.said(result, "QEMU does not take 0000:00:1a.0: device_add: vfio 0000:00:1a.0: made up")
+        self.said(result, "not all of it could be taken back: the guest has not let go of")
+        self.assertFalse(self.definition_has())
+        self.guest("lets-go")
+        self.becomes(self.run_has, {})
+        self.becomes(self.on_its_way, False)
+        self.clean(before)
+
+    def test_pulled_out_by_the_guest_itself(self):
+        before = {self.NVME: self.driver(self.NVME)}
+        self.ends(self.root_run("attach-hostdev", "win2k3", "04:00.0"), OK)
+        self.monitor("device_del", {"id": "hostdev0"})
+        self.becomes(lambda: self.driver(self.NVME), before[self.NVME])
+        self.becomes(self.run_has, {})
+        self.clean(before)
+
+    def monitor(self, command, arguments):
+        sock = socket.socket(socket.AF_UNIX)
+        here = os.getcwd()
+        os.chdir(self.root + "/run/pcipass/guests/win2k3")
+        try:
+            sock.connect("verbs.sock")
+        finally:
+            os.chdir(here)
+        file = sock.makefile("rw")
+        for one in {"execute": "qmp_capabilities"}, {"execute": command, "arguments": arguments}:
+            file.write(json.dumps(one) + "\n")
+            file.flush()
+            while "return" not in json.loads(file.readline()):
+                pass
+        file.close()
+        sock.close()
+
+    def test_killed_at_any_time(self):
+        """kill -9 of the verb, and of the supervisor, after a growing time."""
+        before = {self.NVME: self.driver(self.NVME)}
+        began = time.monotonic()
+        self.ends(self.root_run("attach-hostdev", "win2k3", "04:00.0"), OK)
+        took = time.monotonic() - began
+        self.ends(self.root_run("detach-hostdev", "win2k3", "04:00.0"), OK)
+        ends = set()
+        for i in range(24):
+            verb = subprocess.Popen([PROGRAM, "--root", self.root, "attach-hostdev", "win2k3", "04:00.0", "--persistent"],
+                stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            time.sleep(took * i / 20)
+            if i % 3 == 2:
+                info = json.loads(self.root_run("dominfo", "win2k3", "--json").stdout)
+                if info["supervisor"]:
+                    os.kill(info["supervisor"], 9)
+            verb.kill()
+            verb.wait()
+            # Where the supervisor was killed too, the next verb sees to it that there is another.
+            self.becomes(lambda: self.root_run("list") and self.on_its_way(), False)
+            self.becomes(lambda: (self.run_has() != {}, self.definition_has()) in [(True, True), (False, False)], True)
+            ends.add(bool(self.run_has()))
+            self.ends(self.root_run("recover"), OK)
+            if self.run_has():
+                self.ends(self.root_run("detach-hostdev", "win2k3", "04:00.0", "--persistent"), OK)
+            self.becomes(lambda: self.driver(self.NVME), before[self.NVME])
+            self.clean(before)
+        self.assertIn(False, ends)
+
+    def test_qemu_dies_in_the_middle(self):
+        before = {self.NVME: self.driver(self.NVME)}
+        for i in range(4):
+            info = json.loads(self.root_run("dominfo", "win2k3", "--json").stdout)
+            verb = subprocess.Popen([PROGRAM, "--root", self.root, "attach-hostdev", "win2k3", "04:00.0"],
+                stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            time.sleep(0.1 * i)
+            os.kill(info["qemu"], 9)
+            verb.wait(120)
+            self.becomes(lambda: self.root_run("domstate", "win2k3").stdout, b"crashed\n\n")
+            self.becomes(lambda: self.driver(self.NVME), before[self.NVME])
+            self.ends(self.root_run("recover"), OK)
+            self.assertEqual(self.journals(), [])
+            self.ends(self.root_run("start", "win2k3"), OK)
+
+    def test_two_at_once(self):
+        verbs = [subprocess.Popen([PROGRAM, "--root", self.root, "attach-hostdev", "win2k3", one, "--persistent"],
+            stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) for one in ("04:00.0", "00:1a.7")]
+        for verb in verbs:
+            self.assertEqual(verb.wait(120), OK, verb.stderr.read())
+            verb.stderr.close()
+        self.assertEqual(len(self.run_has()), 3)
+        self.assertEqual(self.root_run("dumpxml", "win2k3", "--inactive").stdout.count(b"<hostdev"), 3)
 
 
 class Libvirt(Case):
