@@ -745,10 +745,6 @@ class Guests(Case):
         finally:
             self.root_run("destroy", "win2k3")
 
-    def write(self, name, text):
-        with open(os.path.join(self.root, name), "w") as file:
-            file.write(text)
-
     def test_what_a_guest_has(self):
         """To the byte as virsh prints it (domdisplay without a line below it)."""
         disk = os.path.join(self.root, "disk")
@@ -761,7 +757,7 @@ class Guests(Case):
             "<interface type='user'><mac address='52:54:00:00:00:03'/></interface>"
             "<interface type='network'><mac address='52:54:00:00:00:04'/><source network='default'/>"
             "<model type='virtio'/></interface><graphics type='vnc' listen='127.0.0.1'/></devices></domain>" % disk)
-        self.ends(self.root_run("define", os.path.join(self.root, "has.xml")), OK)
+        self.ends(self.root_run("define", "has.xml"), OK)
         width = max(len(disk), len("Source"))
         self.assertEqual(self.root_run("domblklist", "has").stdout.decode(),
             " Target   Source\n" + "-" * (width + 12) + "\n vda      /dev/none\n vdb      " + disk + "\n hdc      -\n\n")
