@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* domain-argv QEMU.json FILE...: what each definition becomes, with this host's firmware and a
- * network `default`, and without its devices. A line for each file: {"argv": [...], "live": "<domain>..."} or
+ * network `default`, and without its devices. A line for each file: {"argv": [...], "live":
+ * "<domain>..."} or
  * {"error": "..."}. */
 #include "base/file.h"
 #include "base/json.h"
