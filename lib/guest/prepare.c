@@ -177,7 +177,7 @@ int pp_guest_prepare(struct pp_context *context, const struct pp_host *host, con
 	if (r >= 0 && !pp_guest_is_active(guest))
 		r = pp_networkpool_choose(context, host, guest->definition, &run, error);
 	if (r < 0)
-		return error ? pp_error_wrap(error, "guest %s", guest ? guest->name : name) : r;
+		return error && guest ? pp_error_wrap(error, "guest %s", guest->name) : r;
 	if (run)
 		domain = run->domain;
 	return pp_guest_prepare_loaded(

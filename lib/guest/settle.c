@@ -191,20 +191,29 @@ static int keep_leaving(struct settling *s)
 
 /* ---- back to the host ---- */
 
-static int give_back(struct settling *s, const struct pp_address *address,
-	struct pp_plug_failed *failed, size_t *count)
+static void give_back(struct settling *s, const struct pp_domain *left,
+	const struct pp_address *address, int wait_ms, struct pp_plug_failed *failed, size_t *count)
 {
+	const struct pp_record *record = s->guest->record;
 	struct pp_error own = {0};
 	bool changed = false;
 
-	int r = pp_guest_release_some(
-		s->context, s->guest->name, address, 1, s->options->apply, &changed, &own);
+	/* QEMU's word that it is gone is not enough. */
+	int r = pp_inside_await_closed(record, left, address, wait_ms);
+	if (r < 0) {
+		pp_error_set(&own, PP_STATUS_FAILED, r,
+			"QEMU (process %d) still has its IOMMU group open",
+			(int)record->engine.pid);
+	} else {
+		pp_inside_withdraw(record, left, address);
+		r = pp_guest_release_some(
+			s->context, s->guest->name, address, 1, s->options->apply, &changed, &own);
+	}
 	s->changed |= changed;
 	if (r >= 0)
-		return 0;
+		return;
 	const char *text = pp_arena_strdup(s->plug->arena, own.text);
 	failed[(*count)++] = (struct pp_plug_failed){*address, text ? text : "out of memory"};
-	return r;
 }
 
 static int give_all_back(struct settling *s, struct pp_error *error)
@@ -219,15 +228,11 @@ static int give_all_back(struct settling *s, struct pp_error *error)
 	int r = pp_domain_parse_live(s->text, strlen(s->text), s->live->path, &left, error);
 	if (r < 0)
 		return r;
-	for (size_t i = 0; i < s->n_gone; i++) {
-		pp_inside_await_closed(s->guest->record, left, &s->gone[i], CLOSE_MS);
-		pp_inside_withdraw(s->guest->record, left, &s->gone[i]);
-	}
 	for (size_t i = 0; i < s->n_gone; i++)
-		give_back(s, &s->gone[i], failed, &count);
+		give_back(s, left, &s->gone[i], CLOSE_MS, failed, &count);
 	for (size_t i = 0; i < s->plug->n_failed; i++)
 		if (!is_gone(s, &s->plug->failed[i].device))
-			give_back(s, &s->plug->failed[i].device, failed, &count);
+			give_back(s, left, &s->plug->failed[i].device, 0, failed, &count);
 	s->next.failed = failed;
 	s->next.n_failed = count;
 	return 0;

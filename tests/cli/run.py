@@ -777,7 +777,7 @@ class Guests(Case):
     def test_displays_of_a_guest(self):
         self.write("seen.xml", "<domain type='qemu'><name>seen</name><memory>65536</memory><os><type>hvm</type></os><devices>"
             "<graphics type='spice' autoport='yes'/><graphics type='vnc' listen='0.0.0.0'/></devices></domain>")
-        self.ends(self.root_run("define", os.path.join(self.root, "seen.xml")), OK)
+        self.ends(self.root_run("define", os.path.join(self.folder, "seen.xml")), OK)
         self.ends(self.root_run("start", "seen", "--paused"), OK)
         try:
             number = re.match(r":(\d+)\n\n$", self.root_run("vncdisplay", "seen").stdout.decode()).group(1)

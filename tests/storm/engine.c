@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* A QEMU for a machine in a folder, whose devices are files: it takes them as the kernel would give
  * them, one owner at a time and with vfio-pci, writes down when it could not, and goes on as the
- * real QEMU without them. It lies beside "root", the machine, and "owned", which is its alone. */
+ * real QEMU with a device of its own at their places. It lies beside "root", the machine, and
+ * "owned", which is its alone. */
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
@@ -42,6 +43,14 @@ static int take(const char *address)
 	return -1;
 }
 
+/* vfio-pci,host=ADDRESS,id=...: what QEMU lists under its name, and lets go of when it is asked. */
+static char *stand_in(char *device)
+{
+	char *rest = strstr(device, ",id="), *text;
+
+	return rest && asprintf(&text, "pci-testdev%s", rest) > 0 ? text : NULL;
+}
+
 int main(int argc, char **argv)
 {
 	char *kept[1024], *host;
@@ -63,7 +72,10 @@ int main(int argc, char **argv)
 		memcpy(address, host + 14, strnlen(host + 14, 12));
 		if (take(address) < 0)
 			return 1;
-		i++;
+		kept[n++] = argv[i++];
+		kept[n] = stand_in(argv[i]);
+		if (!kept[n++])
+			return 1;
 	}
 	kept[n] = NULL;
 	execv("/usr/bin/qemu-system-x86_64", kept);
