@@ -189,13 +189,15 @@ static int imply_consoles(struct pp_assigning *assigning)
 		first = false;
 		if (!console_is_serial(device))
 			continue;
-		device->chardev.duplicate = true;
-		if (serial && !console_says_nothing_new(device, serial))
+		/* A guest that runs has been settled before, and its console has an alias. */
+		if (serial && !device->chardev.duplicate &&
+			!console_says_nothing_new(device, serial))
 			return pp_assigning_fail(assigning, device->line,
 				"the first <console> is the <serial> on line %d, and says "
 				"something "
 				"else; leave it out, or give it <target type='virtio'/>",
 				serial->line);
+		device->chardev.duplicate = true;
 		if (serial)
 			continue;
 		added = pp_assigning_add(assigning, PP_DEV_SERIAL);

@@ -776,6 +776,7 @@ class Guests(Case):
     @unittest.skipUnless(os.path.exists("/usr/bin/qemu-system-x86_64"), "QEMU is not installed")
     def test_displays_of_a_guest(self):
         self.write("seen.xml", "<domain type='qemu'><name>seen</name><memory>65536</memory><os><type>hvm</type></os><devices>"
+            "<serial type='pty'/><console type='pty'/>" # as virt-install writes them
             "<graphics type='spice' autoport='yes'/><graphics type='vnc' listen='0.0.0.0'/></devices></domain>")
         self.ends(self.root_run("define", os.path.join(self.folder, "seen.xml")), OK)
         self.ends(self.root_run("start", "seen", "--paused"), OK)
