@@ -9,7 +9,7 @@
 static const char *undo;
 static bool all;
 static const struct pp_option options[] = {
-	{"undo", 0, "N", "undo this one", NULL, &undo},
+	{"undo", 0, "CHANGE", "undo this one", NULL, &undo},
 	{"all", 0, NULL, "undo all of them, the newest first", &all},
 };
 
@@ -185,7 +185,7 @@ const struct cli_verb cli_verb_changes = {
 		   "  1      2026-11-22 19:20:11 nodedev-detach 0000:02:00.0: e1000e -> vfio-pci\n"
 		   "  # pcipass changes --undo 1\n"
 		   "  Change 1 undone\n",
-	.usage = "[--undo N | --all]",
+	.usage = "[--undo CHANGE | --all]",
 	.details = "Devices that are out (drivers do not outlive a boot), those that are bound at "
 		   "each boot\n"
 		   "(`boot-ADDRESS`), and libvirt's hook (`hook`). STATE says what is no longer as "

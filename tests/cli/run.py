@@ -1608,6 +1608,64 @@ class Manual(Case):
         self.assertEqual(self.offered("define", ""), [":files"])
         self.assertEqual(self.offered("--root", ""), [":files"])
         self.assertEqual(self.offered("no-such-verb", "x"), [])
+        self.assertEqual(self.offered("export", "n"), ["nfd", "nova"])
+        self.assertIn("group-not-viable", self.offered("explain", ""))
+        self.assertEqual(self.offered("nodedev-list", "-o", "ADDRESS,DR"), ["ADDRESS,DRIVER"])
+        self.assertEqual(self.offered("nodedev-list", "--output", "+LI"), ["+LINK"])
+        # Each with what it is.
+        lines = self.text_run("complete", "--", "nodedev-detach", "pci_0000_03").stdout.decode().splitlines()
+        self.assertEqual(lines, ["pci_0000_03_00_0\tNVIDIA Corporation GP104 [GeForce GTX 1080]",
+            "pci_0000_03_00_1\tNVIDIA Corporation GP104 High Definition Audio Controller"])
+
+    def test_candidates_of_guests(self):
+        with open(os.path.join(self.folder, "guest.xml"), "w") as file:
+            file.write(GUEST % ("kvm", ""))
+        def offered(*words):
+            return [line.split("\t")[0] for line in self.root_run("complete", "--", *words).stdout.decode().splitlines()]
+        self.ends(self.root_run("define", self.folder + "/guest.xml"), OK)
+        self.ends(self.root_run("nodedev-detach", "04:00.0"), OK)
+        devices = offered("nodedev-info", "")
+        self.assertEqual(offered("start", ""), ["win2k3"])
+        self.assertEqual(offered("attach-hostdev", "w"), ["win2k3"])
+        for words in (["win2k3"], ["win2k3", "--live"], ["win2k3", "--timeout", "9"], ["win2k3", "04:00.0"]):
+            self.assertEqual(offered("attach-hostdev", *words, ""), devices)
+        self.assertEqual(offered("attach-device", "win2k3", ""), [":files"])
+        self.assertEqual(offered("dompcilist", ""), ["win2k3"])
+        self.assertEqual(offered("dompcilist", "./g"), [":files"])
+        self.assertEqual(offered("domxml-to-native", "qemu-argv", "w"), ["win2k3"])
+        self.assertEqual(offered("changes", "--undo", ""), ["1"])
+        self.assertEqual(offered("--root", self.text, "start", ""), [])
+
+    def test_every_word_of_a_usage_is_understood(self):
+        """By the completion, which reads it: what is offered, or that nothing can be."""
+        free = {"NUMBER", "TEXT", "SECONDS", "NAME", "LIST", "SIZE", "ADDRESS", "TYPE", "N", "NODE"}
+        offers = {"COLUMNS", "CHANGE", "DEV", "DEVICE", "DIR", "DOM", "DOMAIN", "FILE", "FORMAT", "ID", "VERB"}
+        with open(os.path.join(os.path.dirname(os.path.dirname(HERE)), "cli", "complete.c")) as file:
+            self.assertEqual(set(re.findall(r'^\t\{"([A-Z]+)", offer_', file.read(), re.M)), offers)
+        for verb in self.verbs():
+            usage = re.search(r"^  pcipass %s ?(.*)$" % verb, self.printed("help", verb), re.M).group(1)
+            self.assertLessEqual(set(re.findall(r"\b[A-Z]+\b", usage)), free | offers, verb)
+
+    def test_help_page_completion_and_program_agree(self):
+        def page(*verb):
+            return re.findall(r"(?m)^\*(?:-\w, )?--([a-z-]+)", self.printed("help", "--scdoc", *verb))
+        everywhere = [option[2:] for option in self.offered("--")]
+        self.assertEqual(page(), everywhere)
+        for verb in self.verbs():
+            own = self.options(verb)
+            self.assertEqual(page(verb), own)
+            offered = [option[2:] for option in self.offered(verb, "--")]
+            self.assertEqual(offered[:len(own)], own, verb)
+            self.assertLessEqual({"dry-run", "yes"} ^ set(everywhere), set(offered[len(own):]), verb)
+            self.assertLessEqual(set(offered[len(own):]), set(everywhere), verb)
+            text = self.printed("help", verb)
+            for letter, option, argument in re.findall(r"^  (?:-(\w), )?--([a-z][a-z-]*)( [A-Z\[][^ ]*)?", text, re.M):
+                for name in ["--" + option] + (["-" + letter] if letter else []):
+                    words = [verb, name] + (["x"] if argument else []) + ["--help"]
+                    self.assertEqual(self.ends(self.text_run(*words), OK).stdout.decode(), text, words)
+            usage = re.search(r"^  pcipass %s ?(.*)$" % verb, text, re.M).group(1)
+            self.assertLessEqual(set(re.findall(r"--([a-z-]+)", usage)), set(own + everywhere), verb)
+            self.said(self.ends(self.text_run(verb, "--no-such-option", "--help"), USAGE), "^error: unknown option")
 
     def shell(self, *command):
         os.symlink(PROGRAM, os.path.join(self.folder, "pcipass"))
