@@ -12,10 +12,11 @@
 #define POOLS "/etc/pcipass/pools.json"
 #define KUBELET_DIR "/var/lib/kubelet/device-plugins"
 #define REGISTRY_DIR "/var/lib/kubelet/plugins_registry"
+#define PODS_SOCKET "/var/lib/kubelet/pod-resources/kubelet.sock"
 #define POLL_MS 5000
 
 static struct {
-	const char *root, *pool, *check, *kubelet_dir, *registry_dir, *poll;
+	const char *root, *pool, *check, *kubelet_dir, *registry_dir, *pods, *poll;
 	bool help, version;
 } globals;
 static const struct pp_option options[] = {
@@ -28,6 +29,9 @@ static const struct pp_option options[] = {
 		"where the kubelet finds plugins by itself, " REGISTRY_DIR
 		"; then nothing is registered in its folder",
 		NULL, &globals.registry_dir},
+	{"pod-resources", 0, "SOCKET",
+		"where the kubelet says which pod has what; without it " PODS_SOCKET, NULL,
+		&globals.pods},
 	{"poll", 0, "MS", "how often the host is looked at without an event; without it 5000", NULL,
 		&globals.poll},
 	{"root", 0, "DIR", "another machine's files, for tests", NULL, &globals.root},
@@ -61,6 +65,7 @@ static int run(struct pp_error *error)
 	struct plugin_options plugin = {.root = globals.root,
 		.kubelet_dir = globals.kubelet_dir ? globals.kubelet_dir : KUBELET_DIR,
 		.registry_dir = globals.registry_dir,
+		.pods_socket = globals.pods ? globals.pods : PODS_SOCKET,
 		.poll_ms = POLL_MS};
 	if (globals.poll && (pp_parse_int(globals.poll, &plugin.poll_ms) < 0 ||
 				    plugin.poll_ms < 10 || plugin.poll_ms > 3600000))

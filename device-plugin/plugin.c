@@ -59,7 +59,12 @@ void plugin_step(struct plugin_unit *unit, enum pp_health_event event,
 	struct pp_error error = {0};
 	char said[PP_SAID_SIZE];
 	memcpy(said, unit->health.said, sizeof(said));
+	bool had = unit->health.given;
 	unsigned actions = pp_health_step(&unit->health, event, facts, text);
+	if (event == PP_HEALTH_GIVEN || (unit->health.given && !had)) {
+		unit->given_ms = pp_clock_ms();
+		unit->listed = false;
+	}
 	if (strcmp(said, unit->health.said) != 0)
 		plugin_log("%s: %s: %s%s", resource->pool->resource, unit->id,
 			unit->health.healthy ? "Healthy" : "Unhealthy: ", unit->health.said);
@@ -202,6 +207,7 @@ static void on_poll(uint32_t events, void *data)
 	for (size_t i = 0; i < plugin->n_resources; i++)
 		plugin_attend(&plugin->resources[i]);
 	plugin_tell(plugin);
+	plugin_pods_ask(plugin);
 	loop_set(plugin->poll, plugin->options.poll_ms);
 }
 
@@ -314,6 +320,7 @@ static int begin(struct plugin *plugin, struct pp_error *error)
 
 static void end(struct plugin *plugin)
 {
+	grpc_request_cancel(plugin->pods_request);
 	for (size_t i = 0; i < plugin->n_resources; i++) {
 		struct plugin_resource *resource = &plugin->resources[i];
 		plugin_serve_end(resource);

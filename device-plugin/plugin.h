@@ -22,6 +22,8 @@ struct plugin_unit {
 	char plain_reason[PP_REASON_SIZE];
 	long long checked_ms; /* when all checks were made; 0: never */
 	bool unrecorded;      /* its quarantine could not be written down, and holds nevertheless */
+	long long given_ms;   /* when it was promised */
+	bool listed;          /* a pod had it since, says the kubelet */
 };
 /* One who is told of the list (ListAndWatch). */
 struct plugin_listener {
@@ -55,6 +57,7 @@ struct plugin_options {
 	const char *root;
 	const char *kubelet_dir;  /* "/var/lib/kubelet/device-plugins" */
 	const char *registry_dir; /* NULL: it registers itself; else the kubelet finds it there */
+	const char *pods_socket;  /* of the kubelet's pod resources API */
 	int poll_ms;
 };
 struct plugin {
@@ -67,6 +70,9 @@ struct plugin {
 	struct plugin_watch *watch;
 	struct loop_source *poll;
 	bool cordons_fault; /* said already */
+	struct grpc_request *pods_request;
+	long long pods_asked_ms;
+	bool pods_fault; /* said already */
 };
 
 /* Until SIGTERM; returns an exit status or -errno. */
@@ -103,6 +109,12 @@ int plugin_serve(struct plugin_resource *resource, struct pp_error *error);
 /* Its socket and the kubelet's are looked at; what is not as it was is put right. */
 void plugin_attend(struct plugin_resource *resource);
 void plugin_serve_end(struct plugin_resource *resource);
+
+/* ---- pods.c -----------------------------------------------------------------------------------
+ */
+/* Asks the kubelet, where it has a pod resources API, whether those who were promised a unit and
+ * have not opened it are still there. The answer is a step. */
+void plugin_pods_ask(struct plugin *plugin);
 
 /* ---- service.c --------------------------------------------------------------------------------
  */

@@ -13,6 +13,7 @@ void pp_health_restore(struct pp_unit_health *health, bool open)
 {
 	health->given = true;
 	health->open = open;
+	health->readied = true; /* it may have been */
 }
 
 /* What stands against it, the worst first. */
@@ -54,6 +55,7 @@ static unsigned see(struct pp_unit_health *health, const struct pp_unit_facts *f
 		if (!health->busy && facts->sickness != PP_SICK_ABSENT) {
 			health->busy = true;
 			health->preparing = false;
+			health->readied = false;
 			actions |= PP_DO_RELEASE;
 		}
 	}
@@ -66,7 +68,21 @@ static unsigned give(struct pp_unit_health *health)
 		return 0;
 	health->given = true;
 	health->open = false;
+	health->readied = false;
 	return PP_DO_RECORD;
+}
+
+/* He who never opened it; who did is gone when it is closed. */
+static unsigned leave(struct pp_unit_health *health)
+{
+	if (!health->given || health->open || health->facts.held)
+		return 0;
+	bool readied = health->readied;
+	health->given = health->prepared = health->preparing = health->readied = false;
+	if (!readied || health->busy || health->facts.sickness == PP_SICK_ABSENT)
+		return PP_DO_RECORD;
+	health->busy = true;
+	return PP_DO_RECORD | PP_DO_RELEASE;
 }
 
 static unsigned want(struct pp_unit_health *health)
@@ -85,6 +101,7 @@ static unsigned end_job(struct pp_unit_health *health, enum pp_health_event even
 		return 0;
 	health->busy = false;
 	health->prepared = event == PP_HEALTH_DONE && health->preparing && !health->facts.held;
+	health->readied = health->readied || health->prepared;
 	health->preparing = false;
 	if (event == PP_HEALTH_DONE && !health->facts.held)
 		health->dirty = false;
@@ -122,6 +139,8 @@ static unsigned apply(struct pp_unit_health *health, enum pp_health_event event,
 	case PP_HEALTH_FAILED:
 	case PP_HEALTH_POSTPONED:
 		return end_job(health, event, text);
+	case PP_HEALTH_LEFT:
+		return leave(health);
 	case PP_HEALTH_CORDONED:
 	case PP_HEALTH_QUARANTINED:
 		take_out(health, event == PP_HEALTH_QUARANTINED, text);

@@ -18,6 +18,7 @@ struct pp_unit_health {
 	bool busy;                  /* a job (prepare, release) works on it */
 	bool preparing;             /* the job is for the one whom it is given to */
 	bool prepared;              /* that job succeeded, and nobody was told yet */
+	bool readied;               /* it was prepared for the one whom it is given to */
 	bool dirty;                 /* it was in use since its last reset */
 	bool healthy;               /* what is said of it */
 	char said[PP_SAID_SIZE];    /* why it is not */
@@ -31,6 +32,7 @@ enum pp_health_event {
 	PP_HEALTH_DONE,        /* the job succeeded */
 	PP_HEALTH_FAILED,      /* the job failed: text; quarantine it */
 	PP_HEALTH_POSTPONED,   /* the job could not be done now */
+	PP_HEALTH_LEFT,        /* the one whom it is given to is gone, says the engine */
 	PP_HEALTH_CORDONED,    /* text */
 	PP_HEALTH_QUARANTINED, /* text; as it stands on record */
 	PP_HEALTH_UNCORDONED,  /* neither */

@@ -99,6 +99,40 @@ class Plugin:
         self.channel.close()
 
 
+class Pods:
+    """The kubelet's pod resources API: which pod has what. RAW: bytes in the place of an answer."""
+
+    def __init__(self, path):
+        self.pods, self.raw, self.asked = {}, None, 0
+        handler = grpc.method_handlers_generic_handler("v1.PodResourcesLister", {
+            "List": grpc.unary_unary_rpc_method_handler(self._list, pb.ListPodResourcesRequest.FromString, lambda data: data)})
+        self.server = grpc.server(concurrent.futures.ThreadPoolExecutor(2))
+        self.server.add_generic_rpc_handlers((handler,))
+        self.server.add_insecure_port("unix:" + path)
+        self.server.start()
+
+    def _list(self, request, context):
+        self.asked += 1
+        if self.raw is not None:
+            return self.raw
+        response = pb.ListPodResourcesResponse()
+        for name, (resource, ids) in self.pods.items():
+            pod = response.pod_resources.add(name=name, namespace="default")
+            pod.containers.add(name="sidecar", cpu_ids=[0, 1])
+            container = pod.containers.add(name="compute")
+            container.devices.add(resource_name="example.com/another", device_ids=ids)
+            container.devices.add(resource_name=resource, device_ids=ids)
+        return response.SerializeToString()
+
+    def again(self):
+        """When it was asked, and answered, after now."""
+        before = self.asked
+        wait(lambda: self.asked >= before + 3)
+
+    def stop(self):
+        self.server.stop(None).wait()
+
+
 class Kubelet:
     """Registration. DIAL_BACK: as newer ones, which call the plugin before they answer."""
 

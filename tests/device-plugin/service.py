@@ -356,6 +356,76 @@ class Registration(Service):
         again = self.started[0].plugin()
         self.assertEqual({again.health(NVME), again.health(NIC)}, {"Healthy"})
 
+    def given(self):
+        with open(self.record()) as file:
+            return json.load(file)["given"]
+
+    def record(self):
+        folder = self.root + "/run/pcipass/pools"
+        return os.path.join(folder, [name for name in os.listdir(folder) if name.endswith(".json")][0])
+
+    def with_pods(self, *pools):
+        path = os.path.join(self.folder, "pods.sock")
+        pods = kubelet.Pods(path)
+        self.started.append(pods)
+        kube = self.kubelet()
+        self.start(*pools, args=("--pod-resources", path))
+        return kube.plugin(), pods
+
+    def test_pod_is_gone(self):
+        """A pod that had it, and never opened it: released when no pod has it any more, and reset."""
+        said = self.folder + "/said"
+        open(said, "w").close()
+        plugin, pods = self.with_pods(pool(RESOURCE, unit(NVME, release=["/bin/sh", "-c", "echo released >>" + said]), unit(NIC)))
+        plugin.allocate([NVME])
+        plugin.prestart(NVME)
+        pods.again()  # the kubelet has not noted it yet
+        self.assertEqual(self.given(), {NVME: False})
+        pods.pods = {"guest": (RESOURCE, [NVME]), "other": ("example.com/else", [NIC])}
+        pods.again()
+        self.assertEqual(self.given(), {NVME: False})
+        reset = self.path(NVME) + "/reset"
+        os.truncate(reset, 0)
+        pods.pods = {"other": (RESOURCE, [NIC])}
+        wait(lambda: self.given() == {})
+        wait(lambda: open(said).read() == "released\n" and open(reset).read())
+        self.assertIn("%s: %s: released: its pod is gone" % (RESOURCE, NVME), self.said())
+        self.assertEqual(plugin.health(NVME), "Healthy")
+        asked = pods.asked  # nobody waits: nobody is asked
+        time.sleep(0.5)
+        self.assertLessEqual(pods.asked, asked + 1)
+        self.assertEqual(open(said).read(), "released\n")
+
+    def test_pod_whose_container_never_came(self):
+        said = self.folder + "/said"
+        plugin, pods = self.with_pods(pool(RESOURCE, unit(NVME, release=["/bin/sh", "-c", "echo released >>" + said])))
+        pods.pods = {"guest": (RESOURCE, [NVME])}
+        plugin.allocate([NVME])
+        pods.again()
+        pods.pods = {}
+        wait(lambda: self.given() == {})
+        self.assertFalse(os.path.exists(said))
+        # The next one, which no list has yet, keeps it.
+        plugin.allocate([NVME])
+        plugin.prestart(NVME)
+        pods.again()
+        self.assertEqual(self.given(), {NVME: False})
+
+    def test_pods_that_are_no_list(self):
+        plugin, pods = self.with_pods()
+        pods.raw = b"\xff\xff\xff"
+        plugin.allocate([NVME])
+        wait(lambda: "its list is not understood" in self.said())
+        pods.again()
+        self.assertEqual(self.said().count("its list is not understood"), 1)
+        self.assertEqual(self.given(), {NVME: False})
+        pods.raw = b""
+        pods.again()
+        self.assertEqual(self.given(), {NVME: False})
+        pods.stop()
+        time.sleep(0.2)
+        self.assertIsNone(self.process.poll())
+
     def test_unknown_device(self):
         self.kubelet()
         self.start(pool(RESOURCE, unit(NVME), {"address": "0000:0f:00.0", "id": "1b36:0010"}))

@@ -93,6 +93,39 @@ static void test_others(void **state)
 	assert_false(health.healthy || health.busy);
 }
 
+static void test_left(void **state)
+{
+	(void)state;
+	struct pp_unit_health health;
+	pp_health_init(&health);
+	see(&health, PP_SICK_NOT, false);
+	assert_int_equal(on(&health, PP_HEALTH_LEFT), 0); /* nobody has it */
+	/* A pod that never came as far as its container. */
+	on(&health, PP_HEALTH_GIVEN);
+	assert_int_equal(on(&health, PP_HEALTH_LEFT), PP_DO_RECORD);
+	assert_false(health.given || health.busy);
+	/* One whose container came, and did not open it: what was prepared for it is released. */
+	on(&health, PP_HEALTH_GIVEN);
+	on(&health, PP_HEALTH_WANTED);
+	on(&health, PP_HEALTH_DONE);
+	on(&health, PP_HEALTH_TOLD);
+	assert_int_equal(on(&health, PP_HEALTH_LEFT), PP_DO_RECORD | PP_DO_RELEASE);
+	assert_non_null(pp_health_wait(&health));
+	on(&health, PP_HEALTH_DONE);
+	assert_null(pp_health_wait(&health));
+	assert_false(health.prepared || health.given);
+	/* Its process lives on: it is not released under it. */
+	on(&health, PP_HEALTH_GIVEN);
+	see(&health, PP_SICK_NOT, true);
+	assert_int_equal(on(&health, PP_HEALTH_LEFT), 0);
+	assert_true(health.given && health.open);
+	/* As the record says, and gone meanwhile. */
+	pp_health_init(&health);
+	pp_health_restore(&health, false);
+	see(&health, PP_SICK_NOT, false);
+	assert_int_equal(on(&health, PP_HEALTH_LEFT), PP_DO_RECORD | PP_DO_RELEASE);
+}
+
 /* ---- a model ----------------------------------------------------------------------------------
  */
 
@@ -154,6 +187,8 @@ static void test_random(void **state)
 					model.given = false;
 			} else {
 				actions = on(&health, event);
+				if (event == PP_HEALTH_LEFT && !was_open && !model.held)
+					model.given = false;
 			}
 			follow(&model, event, actions);
 			if (actions & PP_DO_TELL)
@@ -183,6 +218,7 @@ int main(void)
 		cmocka_unit_test(test_two_tenants),
 		cmocka_unit_test(test_quarantine),
 		cmocka_unit_test(test_others),
+		cmocka_unit_test(test_left),
 		cmocka_unit_test(test_random),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
