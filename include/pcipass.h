@@ -232,6 +232,7 @@ struct pp_node_memory {
 };
 struct pp_memory {
 	uint64_t total, available; /* bytes */
+	uint64_t swap;             /* bytes of swap space that there is */
 	uint64_t hugepage_size, hugepages_total, hugepages_free;
 	uint64_t zfs_cache;                 /* held by ZFS, given back slowly; 0: none */
 	const struct pp_node_memory *nodes; /* by NUMA node */

@@ -46,9 +46,11 @@ struct pp_guest_facts {
 	bool machine_before_7_1; /* machine type of QEMU 7.0 or older: they leave memory in the
 				    hole that AMD's IOMMU has below 1 TiB */
 	bool efi;
-	bool running, paused; /* now */
-	uint64_t resident;    /* bytes that its QEMU has while it runs, 0: not known */
-	uint64_t memory;      /* bytes */
+	bool running, paused;     /* now */
+	uint64_t resident;        /* bytes that its QEMU has while it runs, 0: not known */
+	uint64_t memory;          /* bytes */
+	const char *memory_place; /* of its definition, "FILE:LINE"; NULL: not known */
+	bool memory_locked;       /* <locked/> */
 	bool hugepages;
 	uint64_t hugepage_size; /* 0: the host's default */
 	uint64_t memlock;       /* bytes QEMU must be able to lock, 0: none, UINT64_MAX: any */

@@ -38,6 +38,29 @@ static void hugepages_short(struct pp_check_run *run)
 				(guest->memory + size - 1) / size));
 }
 
+/* More than there ever is: the kernel would not even promise it. */
+static bool is_beyond(struct pp_check_run *run)
+{
+	const struct pp_memory *memory = run->host->memory;
+	const struct pp_guest_facts *guest = run->guest;
+
+	if (!memory || !memory->total || guest->running)
+		return false;
+	/* What is pinned or locked is never in the swap. */
+	bool swaps = !guest->memory_locked && !guest->hugepages && guest->n_hostdevs == 0;
+	uint64_t most = memory->total + (swaps ? memory->swap : 0);
+	if (guest->memory <= most)
+		return false;
+	pp_finding_add(run, PP_FAIL, "%s%sits <memory> is %s, and the host has %s%s",
+		guest->memory_place ? guest->memory_place : "", guest->memory_place ? ": " : "",
+		pp_check_size(run, guest->memory), pp_check_size(run, most),
+		most > memory->total ? ", swap and all" : "");
+	pp_finding_evidence(run, "/proc/meminfo: MemTotal: %s, SwapTotal: %s",
+		pp_check_size(run, memory->total), pp_check_size(run, memory->swap));
+	pp_finding_remedy(run, "give it less <memory>");
+	return true;
+}
+
 void pp_check_memory_short(struct pp_check_run *run)
 {
 	const struct pp_memory *memory = run->host->memory;
@@ -45,7 +68,7 @@ void pp_check_memory_short(struct pp_check_run *run)
 	const struct pp_caller *caller = run->host->caller;
 	uint64_t need = guest->memory + OVERHEAD;
 
-	if (!memory || !memory->total || guest->n_hostdevs == 0 ||
+	if (is_beyond(run) || !memory || !memory->total || guest->n_hostdevs == 0 ||
 		(guest->running && !guest->resident))
 		return;
 	size_t before = run->n_items;

@@ -288,6 +288,7 @@ struct pp_domain_os {
 	int machine_line;
 	bool q35;                              /* else i440fx */
 	const char *kernel, *initrd, *cmdline; /* direct boot; or NULL */
+	int kernel_line, initrd_line;
 	int line;
 	enum pp_boot_device boot[4];
 	unsigned n_boot;

@@ -64,8 +64,13 @@ void pp_parsing_os(struct pp_parsing *parsing, const struct pp_element *element)
 	const struct pp_element *menu = pp_element_child(element, "bootmenu");
 	const struct pp_element *bios = pp_element_child(element, "bios");
 
-	os->kernel = pp_parsing_path(parsing, pp_element_child(element, "kernel"), NULL);
-	os->initrd = pp_parsing_path(parsing, pp_element_child(element, "initrd"), NULL);
+	const struct pp_element *kernel = pp_element_child(element, "kernel");
+	const struct pp_element *initrd = pp_element_child(element, "initrd");
+
+	os->kernel = pp_parsing_path(parsing, kernel, NULL);
+	os->initrd = pp_parsing_path(parsing, initrd, NULL);
+	os->kernel_line = kernel ? kernel->line : 0;
+	os->initrd_line = initrd ? initrd->line : 0;
 	os->cmdline = pp_parsing_text(parsing, pp_element_child(element, "cmdline"));
 	os->line = element->line;
 	if (!os->kernel && (os->initrd || os->cmdline))

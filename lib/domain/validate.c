@@ -310,6 +310,21 @@ static int validate_iothread(const struct validation *v, const struct pp_domain_
 	return 0;
 }
 
+/* QEMU would start, and nobody could ever speak to what hangs on it. */
+static int validate_spice(const struct validation *v, const struct pp_domain_device *device)
+{
+	if (device->kind != PP_DEV_REDIRDEV &&
+		(device->kind != PP_DEV_CHANNEL || device->chardev.type != PP_CHARDEV_SPICEVMC))
+		return 0;
+	for (size_t i = 0; i < v->domain->n_devices; i++)
+		if (v->domain->devices[i].kind == PP_DEV_GRAPHICS &&
+			v->domain->devices[i].graphics.type == PP_GRAPHICS_SPICE)
+			return 0;
+	return fail(v, device->line,
+		"<%s type='spicevmc'> needs <graphics type='spice'>, which the guest has not",
+		pp_domain_device_element(device->kind));
+}
+
 static int validate_device(const struct validation *v, const struct pp_domain_device *device)
 {
 	if (device->place.type != PP_PLACE_NONE && !place_fits(device))
@@ -348,6 +363,8 @@ int pp_domain_validate(const struct pp_domain *domain, const char *file, struct 
 		r = validate_boot(&v);
 	for (size_t i = 0; r == 0 && i < domain->n_devices; i++) {
 		r = validate_device(&v, &domain->devices[i]);
+		if (r == 0)
+			r = validate_spice(&v, &domain->devices[i]);
 		if (r == 0)
 			r = validate_targets(&v, i);
 	}

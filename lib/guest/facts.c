@@ -253,6 +253,10 @@ int pp_guest_facts_fill(struct pp_context *context, const struct pp_host *host,
 	if (r < 0)
 		return r;
 	facts.free_ports = count_free_ports(assigned);
+	facts.memory_place = pp_arena_printf(arena, "%s:%d", file, domain->memory_line);
+	if (!facts.memory_place)
+		return pp_error_oom(error);
+	facts.memory_locked = domain->memory_locked;
 	if (fill_hostdevs(context, host, guest->name, assigned, arena, &facts) < 0 ||
 		(context->live && fill_files(domain, arena, &facts) < 0))
 		return pp_error_oom(error);

@@ -5,6 +5,7 @@
 #include "lib/domain/text.h"
 #include "lib/guest/claim.h"
 #include "lib/guest/definition.h"
+#include "lib/guest/demand.h"
 #include "lib/guest/descriptor.h"
 #include "lib/guest/engine.h"
 #include "lib/guest/guest.h"
@@ -275,7 +276,9 @@ static int build(struct pp_context *context, const char *name, const struct pp_d
 	r = pp_qemu_capabilities_load(context, domain->emulator, &capabilities, error);
 	if (r < 0)
 		return r;
-	r = read_images(domain, arena, &images, error);
+	r = pp_demand_files(domain, file, error);
+	if (r >= 0)
+		r = read_images(domain, arena, &images, error);
 	if (r < 0)
 		return r;
 	struct pp_launch_options options = {.folder = folder,

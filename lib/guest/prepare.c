@@ -2,6 +2,7 @@
 #include "lib/guest/prepare.h"
 #include "base/parse.h"
 #include "lib/apply/function.h"
+#include "lib/guest/demand.h"
 #include "lib/guest/networkpool.h"
 #include "lib/plan/plan.h"
 #include <errno.h>
@@ -137,6 +138,17 @@ static int make_findings(struct pp_context *context, const struct pp_host *host,
 	return r < 0 ? r : pp_check_guest(host, &facts, &own, ret_findings, error);
 }
 
+/* Of one that runs, this was asked before. The paths of another machine are not looked at. */
+static int check_demands(struct pp_context *context, const struct pp_guest *guest,
+	const struct pp_domain *domain, struct pp_error *error)
+{
+	const char *file = guest->definition ? guest->definition->path : guest->name;
+
+	if (pp_guest_is_active(guest) || !context->live)
+		return 0;
+	return pp_demand_files(domain, file, error);
+}
+
 int pp_guest_prepare_loaded(struct pp_context *context, const struct pp_host *host,
 	const struct pp_guest *guest, const struct pp_domain *domain,
 	const struct pp_check_options *options, struct pp_findings **ret_findings,
@@ -145,7 +157,9 @@ int pp_guest_prepare_loaded(struct pp_context *context, const struct pp_host *ho
 	PP_CLEANUP(pp_findings_freep) struct pp_findings *findings = NULL;
 	PP_CLEANUP(pp_plan_freep) struct pp_plan *plan = NULL;
 
-	int r = make_findings(context, host, guest, domain, options, &findings, error);
+	int r = check_demands(context, guest, domain, error);
+	if (r >= 0)
+		r = make_findings(context, host, guest, domain, options, &findings, error);
 	/* What a check refuses cannot always be planned; then its finding says why. */
 	bool refused = r >= 0 && ret_findings && pp_findings_worst(findings) == PP_FAIL;
 	if (r >= 0 && ret_plan)

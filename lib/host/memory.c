@@ -34,6 +34,7 @@ int pp_memory_read(struct pp_reader *reader)
 	const struct field fields[] = {
 		{"MemTotal", 1024, &memory->total},
 		{"MemAvailable", 1024, &memory->available},
+		{"SwapTotal", 1024, &memory->swap},
 		{"HugePages_Total", 1, &memory->hugepages_total},
 		{"HugePages_Free", 1, &memory->hugepages_free},
 		{"Hugepagesize", 1024, &memory->hugepage_size},

@@ -543,6 +543,34 @@ class Guests(Case):
             "console win2k3 --json")
         self.unchanged(before)
 
+    def test_more_than_the_host_has(self):
+        """Each with the line of the definition, before anything was changed."""
+        self.write("huge.xml", (GUEST % ("qemu", "")).replace(">256<", ">17825792<"))
+        self.write("folder.xml", (GUEST % ("qemu", "")).replace("</type>",
+            "</type>\n    <kernel>/usr</kernel>\n    <initrd>/etc</initrd>"))
+        line = 1 + GUEST.split("<memory")[0].count("\n")
+        self.ends(self.root_run("define", "huge.xml"), OK)
+        before = tree_of(self.root)
+        for args in ["start", "win2k3"], ["start", "win2k3", "--dry-run"], ["domcheck", "win2k3"]:
+            result = self.ends(self.root_run(*args), NOT_READY)
+            self.assertIn("guests/win2k3.xml:%d: its <memory> is 17 TiB, and the host has 16 GiB" % line,
+                (result.stdout + result.stderr).decode())
+        self.unchanged(before)
+        # What is swapped out counts, unless it is pinned.
+        path = self.root + "/proc/meminfo"
+        with open(path, "a") as file:
+            file.write("SwapTotal: 27825792000 kB\n")
+        self.ends(self.root_run("domcheck", "win2k3"), OK)
+        self.write("pinned.xml", (GUEST % ("kvm", HOSTDEV % 4)).replace(">256<", ">17825792<"))
+        self.ends(self.root_run("undefine", "win2k3"), OK)
+        self.ends(self.root_run("define", "pinned.xml"), OK)
+        self.assertIn(b"xml:%d: its <memory> is" % line, self.ends(self.root_run("domcheck", "win2k3"), NOT_READY).stdout)
+        self.ends(self.root_run("undefine", "win2k3"), OK)
+        self.ends(self.root_run("define", "folder.xml"), OK)
+        self.said(self.ends(self.root_run("start", "win2k3"), FAILED),
+            r"guests/win2k3.xml:\d+: <kernel> names /usr, which is a directory, not a file")
+        self.assertEqual(self.root_run("domstate", "win2k3").stdout, b"shut off\n\n")
+
     def test_autostart(self):
         self.ends(self.root_run("define", "guest.xml"), OK)
         result = self.ends(self.root_run("autostart", "win2k3"), OK)

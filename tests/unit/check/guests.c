@@ -175,7 +175,24 @@ static void half_display(struct scene *s)
 }
 static void too_big(struct scene *s)
 {
+	s->guest.memory = s->memory.total - GIB;
+}
+static void beyond(struct scene *s)
+{
 	s->guest.memory = 100 * GIB;
+	s->guest.memory_place = "/etc/pcipass/guests/win10.xml:5";
+	s->memory.swap = 100 * GIB;
+}
+static void beyond_without(struct scene *s)
+{
+	beyond(s);
+	s->guest.n_hostdevs = 0;
+	s->memory.swap = 0;
+}
+static void swapped(struct scene *s)
+{
+	beyond_without(s);
+	s->memory.swap = 100 * GIB;
 }
 static void too_big_for_group(struct scene *s)
 {
@@ -421,6 +438,8 @@ static const struct {
 	{"card-split", PP_NOTE, torn_card, whole_card, "another slot"},
 	{"card-split", PP_WARN, half_display, whole_card, "multifunction"},
 	{"memory-short", PP_FAIL, too_big, NULL, "MemAvailable"},
+	{"memory-short", PP_FAIL, beyond, NULL, "win10.xml:5: its <memory> is 100 GiB"},
+	{"memory-short", PP_FAIL, beyond_without, swapped, "and the host has 16 GiB"},
 	{"memory-short", PP_FAIL, too_big_for_group, NULL, "memory.max"},
 	{"memory-short", PP_FAIL, too_few_pages, enough_pages, "nr_hugepages"},
 	{"numa-far", PP_FAIL, full_node, near_node, "node0"},
@@ -512,7 +531,7 @@ static void test_no_devices(void **state)
 
 	set_scene(&scene);
 	scene.guest.n_hostdevs = 0;
-	scene.guest.memory = 1000 * GIB;
+	scene.guest.memory = scene.memory.total - GIB;
 	scene.changed.depth = 0;
 	struct pp_findings *findings = check_scene(&scene);
 	assert_true(pp_findings_worst(findings) < PP_WARN);
