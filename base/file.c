@@ -158,13 +158,15 @@ int pp_file_replace(int dir_fd, const char *path, const void *data, size_t lengt
 	return 0;
 }
 
-/* As temporary_open names them. */
+/* As temporary_open names them; NAME may be NULL. */
 static bool is_temporary(const char *file, const char *name)
 {
-	size_t length = strnlen(name, 200);
-	return file[0] == '.' && strncmp(file + 1, name, length) == 0 && file[length + 1] == '.' &&
-	       strlen(file + length + 2) == 12 &&
-	       strspn(file + length + 2, "0123456789abcdef") == 12;
+	const char *suffix = strrchr(file, '.');
+	if (file[0] != '.' || suffix - file < 2 || strlen(suffix) != 13 ||
+		strspn(suffix + 1, "0123456789abcdef") != 12)
+		return false;
+	size_t length = (size_t)(suffix - file) - 1;
+	return !name || (length == strnlen(name, 200) && strncmp(file + 1, name, length) == 0);
 }
 
 void pp_file_sweep(int folder, const char *name)

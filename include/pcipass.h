@@ -601,7 +601,8 @@ struct pp_apply_options {
 				 first; 0: it stays */
 };
 /* Journals, then writes, then reads again; undoes everything when a step fails. *ret_changed (may
- * be NULL): whether anything was written. */
+ * be NULL): whether anything was written; true beside an error: all is done, but its journal could
+ * not be closed (PP_STATUS_RECOVER). */
 int pp_apply(struct pp_context *context, const struct pp_plan *plan,
 	const struct pp_apply_options *options, bool *ret_changed, struct pp_error *error);
 /* For a PLAN without a step, of devices that are where they should be: refuses, as a step would,

@@ -306,23 +306,28 @@ static int rehearse(struct run *run, struct pp_error *error)
 	return -EIO;
 }
 
-/* After `applied` nothing is undone any more: what is left to do, `recover` can do as well. A trial
- * is finished when it is kept. */
-static void finish(struct run *run)
+/* After `applied` nothing is undone any more. What is left to do is `recover`'s, and stands in the
+ * way of the devices' next move. A trial is finished when it is kept. */
+static int finish(struct run *run, struct pp_error *error)
 {
-	struct pp_error error = {0};
+	struct pp_error own = {0};
 	int r = 0;
 	if (pp_journal_trial_left(run->journal) >= 0)
-		return;
+		return 0;
 	if (run->plan->returns)
-		r = pp_undo_forget(run->effects, run->plan, &error);
-	if (r >= 0 && (run->plan->returns || pp_undo_spent(run->journal)))
+		r = pp_undo_forget(run->effects, run->plan, &own);
+	else if (!pp_undo_spent(run->journal))
+		return 0;
+	if (r >= 0)
 		r = pp_journal_end(run->effects, run->journal);
-	if (r < 0)
-		pp_effects_say(run->effects, PP_EVENT_NOTE,
-			"%s is done, but its journal could not be closed (%s); `pcipass recover` "
-			"will",
-			run->plan->verb, error.text[0] ? error.text : strerror(-r));
+	if (r >= 0 || pp_owner_guest(run->plan->owner)) /* which runs without it */
+		return 0;
+	pp_error_set(error, PP_STATUS_RECOVER, r,
+		"%s is done, but its journal %s could not be closed: %s", run->plan->verb,
+		run->journal->name, own.text[0] ? own.text : strerror(-r));
+	pp_error_id(error, "unfinished");
+	pp_error_remedy(error, "pcipass recover");
+	return r;
 }
 
 static int run_locked(struct run *run, bool *ret_changed, struct pp_error *error)
@@ -356,9 +361,8 @@ static int run_locked(struct run *run, bool *ret_changed, struct pp_error *error
 		undo(run, error);
 		return r;
 	}
-	finish(run);
 	*ret_changed = !idle;
-	return 0;
+	return finish(run, error);
 }
 
 static struct pp_plan *plan_copy(const struct pp_plan *plan)
@@ -397,7 +401,7 @@ int pp_apply_on(struct pp_effects *effects, const struct pp_plan *plan, bool *re
 	struct run run = {.effects = effects};
 	bool changed = false;
 	int r = plan->n_steps > 0 ? run_plan(&run, plan, &changed, error) : 0;
-	if (r >= 0 && ret_changed)
+	if ((r >= 0 || changed) && ret_changed)
 		*ret_changed = changed;
 	return r;
 }

@@ -69,6 +69,8 @@ int pp_journal_write(
 		journal->applied = true;
 	if (pp_text_is(word, "kept"))
 		journal->kept = true;
+	if (pp_text_is(word, "released"))
+		journal->released = true;
 	if (pp_text_is(word, "try"))
 		journal->tried[step] = true;
 	if (pp_text_is(word, "undone"))
@@ -324,7 +326,8 @@ int pp_journal_own(struct pp_effects *effects, const char *name, int wait_ms,
 int pp_journal_end(struct pp_effects *effects, struct pp_journal *journal)
 {
 	PP_CLOSE int folder = -1;
-	/* On a full disk the line is missing and the file goes all the same. */
+	/* On a full disk the line is missing and the file goes all the same; with the line, the
+	 * file is nothing to anyone, and the next `recover` removes it. */
 	if (!journal->released)
 		pp_journal_write(effects, journal, "released", -1);
 	int r = pp_effects_point(effects);
@@ -332,7 +335,7 @@ int pp_journal_end(struct pp_effects *effects, struct pp_journal *journal)
 		r = pp_store_open(effects->context, FOLDER, false, &folder, NULL);
 	if (r >= 0 && unlinkat(folder, journal->name, 0) < 0 && errno != ENOENT)
 		r = -errno;
-	return r;
+	return journal->released ? 0 : r;
 }
 
 int pp_journal_set_aside(struct pp_effects *effects, const char *name)

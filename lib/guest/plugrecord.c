@@ -233,6 +233,7 @@ int pp_plug_lock(int folder_fd, int wait_ms, int *ret_fd, struct pp_error *error
 	}
 	if (r < 0)
 		return pp_error_errno(error, r, "cannot lock the guest's devices");
+	pp_file_sweep(folder_fd, FILE_NAME);
 	*ret_fd = PP_TAKE_FD(fd);
 	return 0;
 }

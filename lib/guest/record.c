@@ -41,6 +41,8 @@ int pp_record_lock(int folder_fd, int wait_ms, int *ret_fd, struct pp_error *err
 		r = -EBUSY;
 	if (r < 0)
 		return pp_error_errno(error, r, "cannot lock the guest");
+	pp_file_sweep(folder_fd, "state.json");
+	pp_file_sweep(folder_fd, "launch.json");
 	*ret_fd = PP_TAKE_FD(fd);
 	return 0;
 }
@@ -106,6 +108,7 @@ int pp_record_clear(int folder_fd)
 	for (size_t i = 0; i < PP_COUNT(names); i++)
 		if (unlinkat(folder_fd, names[i], 0) < 0 && errno != ENOENT)
 			return -errno;
+	pp_file_sweep(folder_fd, NULL);
 	int r = pp_file_remove_tree(folder_fd, PP_RECORD_OWN);
 	return r == -ENOENT ? 0 : r;
 }

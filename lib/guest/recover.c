@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Recovery of everything: guests without a supervisor, and transactions that were interrupted. */
+#include "base/file.h"
 #include "base/process.h"
 #include "lib/apply/apply.h"
 #include "lib/guest/guest.h"
@@ -109,6 +110,18 @@ static int settle_guest(
 		plug->failed[0].text);
 }
 
+/* What a killed writer left beside the files of a guest that is off: whoever starts it has the lock
+ * by then. */
+static void sweep_guest(struct pp_context *context, const char *name)
+{
+	PP_CLOSE int folder_fd = -1;
+	PP_CLOSE int lock_fd = -1;
+
+	if (pp_record_folder(context, name, false, &folder_fd, NULL) >= 0 &&
+		pp_record_lock(folder_fd, 0, &lock_fd, NULL) >= 0)
+		pp_file_sweep(folder_fd, NULL);
+}
+
 static int recover_guests(struct pp_context *context, bool *ret_changed, struct pp_error *error)
 {
 	PP_CLEANUP(pp_arena_freep) struct pp_arena *arena = pp_arena_new();
@@ -127,6 +140,8 @@ static int recover_guests(struct pp_context *context, bool *ret_changed, struct 
 		/* Of one that runs: what is on its way, or did not go back. */
 		if (r >= 0 && !pp_record_is_over(record))
 			r = settle_guest(context, names[i], ret_changed, &own);
+		else if (r >= 0)
+			sweep_guest(context, names[i]);
 		if (r >= 0 && record->state.life.unreleased)
 			r = pp_error_set(&own, PP_STATUS_RECOVER, -EIO,
 				"guest %s: its devices are not back: %s", names[i],

@@ -20,11 +20,14 @@ place() {
 		where="with $(driver "$1"), driver_override $override"
 	fi
 }
-# memory: how many journals there are, applied or not
+# memory: how many journals there are, applied or not. (One that says at its end that it was released is nothing to anyone.)
 memory() {
-	local files=("$journals"/[0-9]*)
-	[ -e "${files[0]}" ] || files=()
-	remembered=${#files[@]}
+	local file lines
+	remembered=0
+	for file in "$journals"/[0-9]*; do
+		{ mapfile -t lines <"$file"; } 2>/dev/null || continue
+		[ "${lines[-1]-}" = released ] || remembered=$((remembered + 1))
+	done
 }
 
 # owners ADDRESS: how many QEMU have it, in $owners. (Without a process: pgrep takes a second.)

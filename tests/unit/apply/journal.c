@@ -418,6 +418,45 @@ static void test_numbers(void **state)
 	}
 }
 
+/* The device is back, which is said; and that `recover` has to close the journal, before anything
+ * else moves it. */
+static void test_not_closed(void **state)
+{
+	struct machine *machine = *state;
+	char *first = strdup(first_state(machine)), now[1024];
+	unsigned unclosed = 0;
+	for (unsigned at = 1; at <= 30; at++) {
+		struct pp_effects effects;
+		struct pp_error error = {0};
+		bool changed = false;
+		machine_reset(machine);
+		moved(machine, plan_detach(machine, "1", NULL, NULL));
+		struct pp_plan *plan = plan_reattach(machine, "1");
+		assert_int_equal(pp_effects_init(&effects, machine->context, NULL, NULL), 0);
+		effects.fault = (struct pp_fault){.kind = PP_FAULT_FAIL, .at = at, .error = -EROFS};
+		int r = pp_apply_on(&effects, plan, &changed, &error);
+		pp_plan_free(plan);
+		assert_int_equal(changed, r == 0 || strstr(error.text, "is done") != NULL);
+		if (r == 0 || !changed)
+			continue;
+		unclosed++;
+		assert_int_equal(r, -EROFS);
+		assert_int_equal(error.status, PP_STATUS_RECOVER);
+		assert_string_equal(error.id, "unfinished");
+		machine_text(machine, now, sizeof(now));
+		assert_string_equal(now, first);
+		assert_int_equal(count_unfinished(machine, NULL), 1);
+		assert_int_equal(
+			machine_apply(machine, plan_detach(machine, "1", NULL, NULL), &error),
+			-EBUSY);
+		assert_int_equal(recover(machine, &error), 1);
+		assert_int_equal(count_journals(machine), 0);
+		moved(machine, plan_detach(machine, "1", NULL, NULL));
+	}
+	assert_true(unclosed >= 1);
+	free(first);
+}
+
 #define TEST(function) cmocka_unit_test_setup_teardown(function, machine_setup, machine_teardown)
 
 int main(void)
@@ -434,6 +473,7 @@ int main(void)
 		TEST(test_other_boot),
 		TEST(test_no_room),
 		TEST(test_no_folder),
+		TEST(test_not_closed),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

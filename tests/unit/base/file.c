@@ -71,7 +71,7 @@ static void a_failed_replacement_leaves_nothing(void **state)
 	assert_int_equal(count_entries(), before);
 }
 
-/* Only what an interrupted replacement of this very name has left. */
+/* Only what an interrupted replacement has left. */
 static void swept(void **state)
 {
 	static const char *const kept[] = {"s", ".s", ".s.0123456789a", ".s.0123456789abc",
@@ -83,6 +83,15 @@ static void swept(void **state)
 	pp_file_sweep(at, "s");
 	assert_int_equal(count_entries(), before - 1);
 	assert_false(pp_file_exists(at, ".s.0123456789ab"));
+	/* or of any */
+	assert_int_equal(pp_file_replace(at, ".two.words.0123456789ab", "", 0, 0600), 0);
+	assert_int_equal(pp_file_replace(at, "..0123456789ab", "", 0, 0600), 0);
+	pp_file_sweep(at, NULL);
+	assert_false(pp_file_exists(at, ".two.words.0123456789ab"));
+	assert_false(pp_file_exists(at, ".sx.0123456789ab"));
+	assert_int_equal(count_entries(), before - 1);
+	assert_int_equal(unlinkat(at, "..0123456789ab", 0), 0);
+	assert_int_equal(pp_file_replace(at, ".sx.0123456789ab", "", 0, 0600), 0);
 	for (size_t i = 0; i < PP_COUNT(kept); i++)
 		assert_int_equal(unlinkat(at, kept[i], 0), 0);
 }

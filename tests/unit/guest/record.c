@@ -226,6 +226,31 @@ static void test_lock(void **state)
 	close(two);
 }
 
+/* What a killed writer left goes with whoever has the lock next, or with `recover`. */
+static void test_swept(void **state)
+{
+	struct run *run = *state;
+	static const char *const left[] = {
+		".state.json.0123456789ab", ".launch.json.0123456789ab", ".live.xml.0123456789ab"};
+	int lock_fd = -1;
+	bool changed;
+	assert_int_equal(
+		pp_record_folder(run->context, "g", true, &run->folder_fd, &run->error), 0);
+	for (size_t i = 0; i < PP_COUNT(left); i++)
+		assert_int_equal(pp_file_replace(run->folder_fd, left[i], "", 0, 0600), 0);
+	assert_int_equal(pp_record_lock(run->folder_fd, 0, &lock_fd, &run->error), 0);
+	assert_false(pp_file_exists(run->folder_fd, left[0]));
+	assert_false(pp_file_exists(run->folder_fd, left[1]));
+	assert_true(pp_file_exists(run->folder_fd, left[2]));
+	/* Who has the lock may be about to write them. */
+	assert_int_equal(pp_recover(run->context, NULL, &changed, &run->error), 0);
+	assert_true(pp_file_exists(run->folder_fd, left[2]));
+	close(lock_fd);
+	assert_int_equal(pp_recover(run->context, NULL, &changed, &run->error), 0);
+	assert_false(changed);
+	assert_false(pp_file_exists(run->folder_fd, left[2]));
+}
+
 #define CASE(test) cmocka_unit_test_setup_teardown(test, run_setup, run_teardown)
 
 int main(void)
@@ -237,6 +262,7 @@ int main(void)
 		CASE(test_faults_are_said),
 		CASE(test_ids),
 		CASE(test_lock),
+		CASE(test_swept),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
