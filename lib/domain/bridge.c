@@ -43,6 +43,8 @@ static void fill_controller(struct pp_assigning *assigning, struct pp_domain_dev
 		return;
 	if (controller->chassis < 0)
 		controller->chassis = controller->index;
+	if (controller->port < 0 && model == PP_BUS_DOWNSTREAM)
+		controller->port = device->place.slot;
 	if (controller->port < 0)
 		controller->port = (device->place.slot << 3) + device->place.function;
 }

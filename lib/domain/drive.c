@@ -44,9 +44,9 @@ static void default_place(const struct pp_disk *disk, struct pp_place *place)
 		place->controller = index / 2;
 		place->unit = index % 2;
 		break;
-	default: /* SCSI: unit 7 is the controller itself */
-		place->controller = index / 15;
-		place->unit = index % 15 + (index % 15 >= 7);
+	default: /* SCSI: as many as the narrowest controller takes, whose unit 7 is itself */
+		place->controller = index / 7;
+		place->unit = index % 7;
 		break;
 	}
 }
@@ -123,18 +123,6 @@ static int imply_controllers(struct pp_assigning *assigning, enum pp_controller_
 	return 0;
 }
 
-static const char *scsi_model(const struct pp_assigning *assigning, int index)
-{
-	for (size_t i = 0; index > 0 && i < assigning->n_devices; i++) {
-		const struct pp_domain_device *device = &assigning->devices[i];
-
-		if (device->kind == PP_DEV_CONTROLLER &&
-			device->controller.type == PP_CONTROLLER_SCSI && device->controller.model)
-			return device->controller.model;
-	}
-	return "lsilogic";
-}
-
 int pp_assigning_drives(struct pp_assigning *assigning)
 {
 	static const enum pp_controller_type types[] = {PP_CONTROLLER_SCSI, PP_CONTROLLER_FDC,
@@ -156,7 +144,7 @@ int pp_assigning_drives(struct pp_assigning *assigning)
 		if (device->kind != PP_DEV_CONTROLLER)
 			continue;
 		if (device->controller.type == PP_CONTROLLER_SCSI && !device->controller.model)
-			device->controller.model = scsi_model(assigning, device->controller.index);
+			device->controller.model = "lsilogic";
 		if ((device->controller.type == PP_CONTROLLER_IDE ||
 			    device->controller.type == PP_CONTROLLER_FDC) &&
 			device->controller.index > 0)
