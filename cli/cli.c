@@ -369,10 +369,10 @@ static bool reader_is_gone(void)
 int cli_flush(struct cli *cli, int status)
 {
 	cli_progress_end(cli);
-	if (cli->json) {
+	if (cli->json && (!cli->lines || cli->result)) {
 		if (!cli->result)
 			cli->result = pp_json_object();
-		PP_FREE char *text = pp_json_print(cli->result, true);
+		PP_FREE char *text = pp_json_print(cli->result, !cli->lines);
 		if (!text)
 			return cli_oom(cli);
 		fputs(text, stdout);

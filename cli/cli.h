@@ -16,7 +16,8 @@ struct cli {
 	const struct cli_verb *verb;
 	struct pp_context *context; /* after cli_open */
 	struct pp_json *result;     /* the object that --json prints at the end */
-	bool line;                  /* an unfinished line stands on the terminal */
+	bool lines; /* --json printed objects a line each: no other, but for an error */
+	bool line;  /* an unfinished line stands on the terminal */
 };
 
 /* Opens the machine once, and says what is unfinished. A verb that is going to write wants root on

@@ -201,7 +201,10 @@ static const struct pp_option *argument_of(const struct cli_verb *verb, const ch
 
 static void offer_argument(struct cli *cli, const struct pp_option *option)
 {
-	if (pp_text_is(option->name, "driver")) {
+	if (pp_text_is(option->name, "event")) {
+		for (const char *const *event = cli_events; *event; event++)
+			offer(*event, "");
+	} else if (pp_text_is(option->name, "driver")) {
 		offer("vfio-pci", "for a guest");
 		offer("pci-stub", "held by nobody; keeps its group viable");
 		return;

@@ -22,6 +22,8 @@ int cli_console(struct cli *cli, const char *name);
 /* A table as virsh prints them: rows of N_COLUMNS texts, the first of headings; "" and NULL are
  * "-". Returns an exit status. */
 int cli_virsh_table(struct cli *cli, const char *const *texts, size_t n_columns, size_t n_rows);
+/* The kinds of events that there are, ends with NULL. */
+extern const char *const cli_events[];
 /* What dominfo shows, as JSON; into OBJECT. */
 void cli_guest_json(struct pp_json *object, const struct pp_guest_info *guest);
 

@@ -1046,6 +1046,28 @@ int pp_guest_detach(struct pp_context *context, const char *name,
 /* Which device of the host the text of a <hostdev> means. */
 int pp_guest_device_address(struct pp_context *context, const char *xml, const char *file,
 	struct pp_address *ret_address, struct pp_error *error);
+/* What happens to guests, as it happens. */
+struct pp_guest_event {
+	int64_t when_ms;   /* since 1970 */
+	const char *guest; /* its name */
+	const char *event; /* "lifecycle", "reboot", "device-added", "device-removed" */
+	/* Of lifecycle, else NULL: "started" (booted), "suspended" (paused, io-error, watchdog),
+	 * "resumed" (unpaused), "crashed" (panicked), "shutdown" (guest, host: who wanted it),
+	 * "stopped" (shutdown, reset, panic, destroyed, terminated, signal, exit, unseen, failed,
+	 * timeout, trial): QEMU is gone, and its devices are back. */
+	const char *detail, *reason;
+	const char *device; /* of device-added and -removed: its alias; else NULL */
+};
+/* From now on. The events of guests that come later are among them. */
+struct pp_events;
+int pp_events_open(
+	struct pp_context *context, struct pp_events **ret_events, struct pp_error *error);
+void pp_events_close(struct pp_events *events);
+/* Can be read (poll) when there may be more. */
+int pp_events_fd(const struct pp_events *events);
+/* 1: the next, until this is asked again; 0: there is none now. */
+int pp_events_next(
+	struct pp_events *events, struct pp_guest_event *ret_event, struct pp_error *error);
 /* Waits until the guest has ended and its devices are back; *ret_list tells how (may be NULL). */
 int pp_guest_wait(
 	struct pp_context *context, const char *name, int deadline_ms, struct pp_error *error);

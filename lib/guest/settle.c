@@ -5,6 +5,7 @@
 #include "lib/domain/text.h"
 #include "lib/guest/change.h"
 #include "lib/guest/inside.h"
+#include "lib/guest/news.h"
 #include "lib/guest/release.h"
 #include "lib/guest/steer.h"
 #include "lib/qemu/hotplug.h"
@@ -287,6 +288,23 @@ static int write_down(struct settling *s, struct pp_error *error)
 	return r;
 }
 
+static void tell_of(const struct settling *s, const char *event, const char *alias)
+{
+	pp_news_tell(
+		s->context, s->guest->name, &(struct pp_news){.event = event, .device = alias});
+}
+
+static void tell(const struct settling *s)
+{
+	const struct pp_domain_device *device = NULL;
+
+	for (size_t i = 0; s->complete && i < s->plug->n_coming; i++)
+		tell_of(s, "device-added", s->plug->coming[i].alias);
+	while ((device = pp_domain_next_hostdev(s->live->domain, device)))
+		if (is_gone(s, &device->hostdev.source))
+			tell_of(s, "device-removed", device->alias);
+}
+
 static int settle(struct settling *s, struct pp_error *error)
 {
 	int r = read_all(s, error);
@@ -304,6 +322,8 @@ static int settle(struct settling *s, struct pp_error *error)
 	struct pp_error own = {0};
 	int defined = change_definition(s, &own);
 	r = write_down(s, error);
+	if (r >= 0)
+		tell(s);
 	if (r >= 0 && defined < 0 && error)
 		*error = own;
 	return r < 0 ? r : defined;

@@ -4,6 +4,7 @@
 #include "base/parse.h"
 #include "lib/guest/engine.h"
 #include "lib/guest/log.h"
+#include "lib/guest/news.h"
 #include "lib/guest/pins.h"
 #include "lib/guest/plugrecord.h"
 #include "lib/guest/record.h"
@@ -179,6 +180,8 @@ static void hear_event(struct supervisor *s, const struct pp_qmp_message *messag
 		happen(s, PP_HAPPENED_RESUME, 0);
 	else if (strcmp(message->name, "DEVICE_DELETED") == 0)
 		pp_worker_start(&s->worker);
+	else if (strcmp(message->name, "RESET") == 0)
+		pp_news_tell(s->context, s->name, &(struct pp_news){.event = "reboot"});
 }
 
 static void hear_status(struct supervisor *s, const char *word)
@@ -475,13 +478,26 @@ static void act(struct supervisor *s, unsigned actions)
 		finish(s);
 }
 
+/* What is news is told when it is done. */
+static void step(struct supervisor *s, struct pp_happening happening)
+{
+	const struct pp_life before = s->state.life;
+	struct pp_news news[2];
+
+	unsigned actions = pp_life_step(&s->state.life, happening);
+	size_t n_news = pp_news_of(&before, &s->state.life, happening, news);
+	act(s, actions);
+	for (size_t i = 0; i < n_news; i++)
+		pp_news_tell(s->context, s->name, &news[i]);
+}
+
 /* Until nothing more has happened. */
 static void serve(struct supervisor *s)
 {
 	while (s->n_queue > 0) {
 		struct pp_happening happening = s->queue[0];
 		memmove(s->queue, s->queue + 1, --s->n_queue * sizeof(*s->queue));
-		act(s, pp_life_step(&s->state.life, happening));
+		step(s, happening);
 	}
 }
 

@@ -125,6 +125,29 @@ class Case(unittest.TestCase):
         different = sorted(path for path in set(before) | set(now) if before.get(path) != now.get(path))
         self.assertEqual([(path[len(self.root):], before.get(path), now.get(path)) for path in different], [])
 
+    def listen(self, *args):
+        """A reader of events that is there already when this returns."""
+        out = open(os.path.join(self.folder, "events-%d" % time.monotonic_ns()), "w+b")
+        self.addCleanup(out.close)
+        process = subprocess.Popen([PROGRAM, "--root", self.root, "event"] + list(args), stdout=out,
+            stderr=subprocess.STDOUT, env={"PATH": os.environ["PATH"], "LC_ALL": "C.UTF-8"})
+        self.addCleanup(process.wait)
+        self.addCleanup(process.kill)
+        # It reads along once it has an inotify descriptor and waits.
+        end = time.monotonic() + 60
+        while time.monotonic() < end and process.poll() is None:
+            links = [os.path.join("/proc/%d/fd" % process.pid, name) for name in os.listdir("/proc/%d/fd" % process.pid)]
+            with open("/proc/%d/stat" % process.pid) as file:
+                asleep = file.read().rsplit(")", 1)[1].split()[0] == "S"
+            if asleep and any("inotify" in os.readlink(link) for link in links if os.path.islink(link)):
+                break
+            time.sleep(0.02)
+        return process, out
+
+    def heard(self, out):
+        out.seek(0)
+        return out.read().decode()
+
     def verbs(self):
         out = self.ends(self.run_program(["help"]), OK).stdout.decode()
         return re.findall(r"^  ([a-z][a-z-]+)  +\S", out, re.M)
@@ -773,6 +796,110 @@ class Guests(Case):
         finally:
             self.root_run("destroy", "win2k3")
 
+    # ---- events
+
+    @unittest.skipUnless(os.path.exists("/usr/bin/qemu-system-x86_64"), "QEMU is not installed")
+    def test_events_of_a_guest_that_comes_and_goes(self):
+        """The reader is there before the first guest was ever started; each line as virsh's."""
+        self.ends(self.root_run("define", "soft.xml"), OK)
+        every, lines = self.listen("--all", "--loop")
+        stamped, times = self.listen("win2k3", "--event", "lifecycle", "--loop", "--timestamp", "--timeout", "600")
+        first, once = self.listen("--event", "lifecycle")
+        other, none = self.listen("--all", "--loop", "--json")
+        for round in range(2):
+            self.ends(self.root_run("start", "win2k3", *(["--paused"] if round else [])), OK)
+            if round == 0:
+                self.ends(self.root_run("suspend", "win2k3"), OK)
+            self.ends(self.root_run("resume", "win2k3"), OK)
+            self.ends(self.root_run("reset", "win2k3"), OK)
+            self.ends(self.root_run("destroy", "win2k3"), OK)
+        wanted = ["Started Booted", "Suspended Paused", "Resumed Unpaused", None, "Stopped Destroyed"] * 2
+        self.until(lines.name, b"\n".join([b"Stopped Destroyed"]), 60)
+        end = time.monotonic() + 60
+        while self.heard(lines).count("\n") < len(wanted) and time.monotonic() < end:
+            time.sleep(0.05)
+        text = ["event 'lifecycle' for domain 'win2k3': " + word if word else "event 'reboot' for domain 'win2k3'"
+            for word in wanted]
+        self.assertEqual(self.heard(lines).splitlines(), text)
+        every.send_signal(signal.SIGINT)
+        self.assertEqual(every.wait(60), OK)
+        self.assertEqual(self.heard(lines).splitlines(), text + ["event loop interrupted", "events received: 10", ""])
+        stamp = r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3}\+0000: event 'lifecycle' for domain 'win2k3': "
+        for line, word in zip(self.heard(times).splitlines(), [word for word in wanted if word]):
+            self.assertRegex(line, "^" + stamp + word + "$")
+        self.assertEqual(self.heard(times).count("\n"), 8)
+        self.assertEqual(first.wait(60), OK)
+        self.assertEqual(self.heard(once), text[0] + "\nevents received: 1\n\n")
+        other.terminate()
+        self.assertEqual(other.wait(60), OK)
+        objects = [json.loads(line) for line in self.heard(none).splitlines()]
+        self.assertEqual([one["detail"] for one in objects],
+            ["started", "suspended", "resumed", None, "stopped"] * 2)
+        self.assertEqual([one["reason"] for one in objects][:5], ["booted", "paused", "unpaused", None, "destroyed"])
+        self.assertEqual({one["domain"] for one in objects}, {"win2k3"})
+        self.assertEqual(set(objects[0]), {"time", "domain", "event", "detail", "reason", "device"})
+
+    @unittest.skipUnless(os.path.exists("/usr/bin/qemu-system-x86_64"), "QEMU is not installed")
+    def test_events_of_a_killed_guest(self):
+        self.ends(self.root_run("define", "soft.xml"), OK)
+        reader, lines = self.listen("--all", "--loop", "--json")
+        self.ends(self.root_run("start", "win2k3"), OK)
+        info = json.loads(self.root_run("dominfo", "win2k3", "--json").stdout)
+        os.kill(info["supervisor"], signal.SIGKILL)
+        end = time.monotonic() + 60
+        fresh = info
+        while fresh["supervisor"] in (info["supervisor"], 0, None) and time.monotonic() < end:
+            fresh = json.loads(self.root_run("dominfo", "win2k3", "--json").stdout)
+        os.kill(info["qemu"], signal.SIGKILL) # adopted: it did not start a second time
+        self.until(lines.name, b"stopped", 120)
+        reader.send_signal(signal.SIGINT)
+        self.assertEqual(reader.wait(60), OK)
+        objects = [json.loads(line) for line in self.heard(lines).splitlines()]
+        self.assertEqual([one["detail"] for one in objects], ["started", "stopped"])
+        self.assertIn(objects[1]["reason"], ("signal", "unseen"))
+
+    def test_events_that_do_not_come(self):
+        result = self.ends(self.root_run("event", "--all", "--timeout", "1"), FAILED)
+        self.assertEqual(result.stdout, b"event loop timed out\nevents received: 0\n\n")
+        self.assertEqual(self.ends(self.root_run("event", "--all", "--timeout", "1", "--json"), FAILED).stdout, b"")
+        self.assertEqual(self.ends(self.root_run("event", "--list"), OK).stdout,
+            b"lifecycle\nreboot\ndevice-added\ndevice-removed\n\n")
+        for args, words in ((["event"], "needs --event NAME"), (["event", "--event", "reboots"], "perhaps reboot"),
+                (["event", "--all", "--event", "reboot"], "do not go together"), (["event", "--all", "--timeout", "0"], "seconds")):
+            self.said(self.ends(self.root_run(*args), USAGE), words)
+        self.said(self.ends(self.root_run("event", "nobody", "--all"), FAILED), "nobody")
+        failed = self.ends(self.root_run("event", "nobody", "--all", "--json"), FAILED)
+        self.assertIn("error", json.loads(failed.stdout))
+        self.ends(self.text_run("event", "--all", "--timeout", "1"), USAGE)
+
+    def test_events_without_a_reader(self):
+        """Whoever reads us has gone: nothing has to happen for it to be noticed."""
+        process = subprocess.Popen([PROGRAM, "--root", self.root, "event", "--all", "--loop"], stdout=subprocess.PIPE)
+        self.addCleanup(process.kill)
+        process.stdout.close()
+        self.assertEqual(process.wait(60), -signal.SIGPIPE)
+
+    def test_events_of_a_file_that_is_exchanged(self):
+        """Full, it becomes events.old; lines that mean nothing are passed over."""
+        folder = self.root + "/run/pcipass"
+        reader, lines = self.listen("--all", "--loop", "--json")
+        def line(name):
+            return json.dumps({"time": 1000, "guest": name, "event": "reboot"}) + "\n"
+        os.makedirs(folder)
+        with open(folder + "/events", "w") as file:
+            file.write(line("a") + "not JSON\n{}\n" + line("b")[:20])
+            file.flush()
+            self.until(lines.name, b'"a"', 60)
+            file.write(line("b")[20:])
+            os.rename(folder + "/events", folder + "/events.old")
+            file.write(line("c"))
+        with open(folder + "/events", "w") as file:
+            file.write(line("d"))
+        self.until(lines.name, b'"d"', 60)
+        reader.send_signal(signal.SIGTERM)
+        self.assertEqual(reader.wait(60), OK)
+        self.assertEqual([json.loads(one)["domain"] for one in self.heard(lines).splitlines()], ["a", "b", "c", "d"])
+
     def test_what_a_guest_has(self):
         """To the byte as virsh prints it (domdisplay without a line below it)."""
         disk = os.path.join(self.root, "disk")
@@ -1154,6 +1281,27 @@ class Plugging(Case):
             self.ends(self.root_run("detach-hostdev", "win2k3", "04:00.0"), OK)
             self.clean(before)
             self.assertEqual(self.root_run("dumpxml", "win2k3").stdout, live)
+
+    def test_events(self):
+        """Said when it is written down, whoever does that; virsh's lines."""
+        reader, lines = self.listen("win2k3", "--all", "--loop")
+        self.ends(self.root_run("attach-hostdev", "win2k3", "04:00.0", "00:1a.7", "--live"), OK)
+        self.ends(self.root_run("detach-hostdev", "win2k3", "00:1a.0", "--live"), OK)
+        self.guest("holds")
+        self.ends(self.root_run("detach-hostdev", "win2k3", "04:00.0", "--timeout", "1"), IN_USE)
+        self.assertEqual(len(self.heard(lines).splitlines()), 5)
+        self.guest("lets-go")
+        self.becomes(lambda: len(self.heard(lines).splitlines()), 6)
+        self.becomes(self.on_its_way, False)
+        reader.send_signal(signal.SIGINT)
+        self.assertEqual(reader.wait(60), OK)
+        said = [line.removeprefix("event 'device-").removesuffix("\n") for line in self.heard(lines).splitlines()][:6]
+        kinds = [line.split("'")[0] for line in said]
+        aliases = [line.split(": ")[1] for line in said]
+        self.assertEqual(kinds, ["added"] * 3 + ["removed"] * 3)
+        self.assertEqual(len(set(aliases[:3])), 3)
+        self.assertEqual(sorted(aliases[3:]), sorted(aliases[:3]))
+        self.assertEqual(set(aliases[3:5]), set(aliases[1:3]))
 
     def test_a_slot_is_not_torn(self):
         self.ends(self.root_run("attach-hostdev", "win2k3", "00:1a.7", "--live"), OK)
@@ -1611,7 +1759,7 @@ class Manual(Case):
                 "define soft.xml", "list --all", "dominfo guest", "domstate guest", "dumpxml guest", "domcheck guest",
                 "start guest --dry-run", "shutdown guest", "autostart guest", "dompcilist guest",
                 "attach-hostdev soft 04:00.0 --config", "detach-hostdev soft 04:00.0 --config", "domxml-to-native qemu-argv guest",
-                "undefine soft", "host-validate", "explain no-iommu", "libvirt-hook --status", "libvirt-hook --enable",
+                "undefine soft", "event --list", "host-validate", "explain no-iommu", "libvirt-hook --status", "libvirt-hook --enable",
                 "host-dump", "host-setup --check", "host-setup --dry-run", "nodedev-detach 04:00.0 --config --dry-run",
                 "nodedev-detach 04:00.0 --config", "nodedev-reattach 04:00.0 --config"):
             verb = (line.split() or ["PCIPASS ALONE"])[0].upper()
