@@ -4,12 +4,6 @@
 #include <pcipass.h>
 #include <stdio.h>
 
-static int say(const struct pp_error *error)
-{
-	fprintf(stderr, "error: %s\n%s%s", error->text, error->remedy, *error->remedy ? "\n" : "");
-	return error->status;
-}
-
 int main(int argc, char **argv)
 {
 	struct pp_error error = {0};
@@ -21,25 +15,25 @@ int main(int argc, char **argv)
 	struct pp_plan *plan = NULL;
 	bool changed = false;
 
-	if (argc < 2 || pp_context_open(argv[1], &context, &error) < 0 ||
-		pp_host_read(context, PP_READ_ALL, &host, &error) < 0)
-		return argc < 2 ? 2 : say(&error);
-	for (size_t i = 0; i < host->n_devices; i++)
+	int r = pp_context_open(argc > 1 ? argv[1] : NULL, &context, &error);
+	r = r < 0 ? r : pp_host_read(context, PP_READ_ALL, &host, &error);
+	for (size_t i = 0; r == 0 && i < host->n_devices; i++)
 		printf("%s %s\n", host->devices[i].name,
 			host->devices[i].driver ? host->devices[i].driver : "-");
-	if (argc > 2 && (pp_device_find(context, host, argv[2], &device, &error) < 0 ||
-				pp_check_devices(host, &device, 1, &checks, &findings, &error) < 0))
-		return say(&error);
-	for (size_t i = 0; findings && i < findings->n_items; i++)
-		if (findings->items[i].severity == PP_FAIL)
-			return fprintf(stderr, "%s\n", findings->items[i].text), 3;
-	if (argc > 2 && (pp_plan_detach(host, &device, 1, "vfio-pci", &plan, &error) < 0 ||
-				pp_apply(context, plan, NULL, &changed, &error) < 0))
-		return say(&error);
-	printf("%s\n", changed ? "detached" : "nothing changed");
+	if (r == 0 && argc > 2 &&
+		(pp_device_find(context, host, argv[2], &device, &error) < 0 ||
+			pp_check_devices(host, &device, 1, &checks, &findings, &error) < 0 ||
+			pp_findings_refuse(findings, &error) < 0 ||
+			pp_plan_detach(host, &device, 1, "vfio-pci", &plan, &error) < 0 ||
+			pp_apply(context, plan, NULL, &changed, &error) < 0))
+		r = -1;
+	if (r < 0)
+		fprintf(stderr, "error: %s\n%s\n", error.text, error.remedy);
+	else
+		printf("%s\n", changed ? "detached" : "nothing changed");
 	pp_plan_free(plan);
 	pp_findings_free(findings);
 	pp_host_free(host);
 	pp_context_close(context);
-	return 0;
+	return r < 0 ? (int)error.status : 0;
 }
