@@ -2,8 +2,12 @@
 #include "base/trouble.h"
 #include "base/parse.h"
 #include <errno.h>
+#include <pthread.h>
 #include <stdbool.h>
 #include <stdio.h>
+
+/* Several threads may read one tree. */
+static pthread_mutex_t notes = PTHREAD_MUTEX_INITIALIZER;
 
 ssize_t pp_trouble_note(struct pp_trouble *trouble, const char *path, ssize_t result)
 {
@@ -12,12 +16,14 @@ ssize_t pp_trouble_note(struct pp_trouble *trouble, const char *path, ssize_t re
 	bool firmware = pp_text_starts(path, "/sys/firmware/");
 	bool scarce =
 		result == -ENOMEM || result == -EMFILE || result == -ENFILE || result == -ENOBUFS;
-	if (!scarce && (result != -EIO || firmware || trouble->code))
+	if (!scarce && (result != -EIO || firmware))
 		return result;
-	if (trouble->code && trouble->code != -EIO)
-		return result;
-	trouble->code = (int)result;
-	snprintf(trouble->path, sizeof(trouble->path), "%s", path);
+	pthread_mutex_lock(&notes);
+	if (!trouble->code || (scarce && trouble->code == -EIO)) {
+		trouble->code = (int)result;
+		snprintf(trouble->path, sizeof(trouble->path), "%s", path);
+	}
+	pthread_mutex_unlock(&notes);
 	return result;
 }
 

@@ -670,6 +670,11 @@ int pp_change_undo(struct pp_context *context, const char *id,
 /* The kernel's own reset; *ret_method (free) says which ran. */
 int pp_device_reset(struct pp_context *context, const struct pp_device *device, char **ret_method,
 	struct pp_error *error);
+/* Of several at the same time: what the kernel waits for each is waited for once. RET_METHODS: one
+ * a device (free), NULL where it was not done. All are looked at before the first is reset; one
+ * that fails keeps no other from it. The error is the first one's. */
+int pp_devices_reset(struct pp_context *context, const struct pp_device *const *devices,
+	size_t count, char **ret_methods, struct pp_error *error);
 /* Who holds a device that is out: "host" (detached by hand), "guest:NAME", "" not out. */
 int pp_device_owner(struct pp_context *context, const struct pp_address *address, char *owner,
 	size_t size, struct pp_driver_state *ret_origin, struct pp_error *error);

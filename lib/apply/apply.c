@@ -4,6 +4,7 @@
 #include "base/parse.h"
 #include "lib/apply/driver.h"
 #include "lib/apply/journal.h"
+#include "lib/apply/lanes.h"
 #include "lib/apply/lock.h"
 #include "lib/apply/reason.h"
 #include "lib/apply/step.h"
@@ -27,33 +28,12 @@ struct run {
 /* ---- signals: one that asks for an end waits until the devices are somewhere
  * ------------------------ */
 
-static void signals_of(sigset_t *set)
-{
-	sigemptyset(set);
-	sigaddset(set, SIGINT);
-	sigaddset(set, SIGTERM);
-	sigaddset(set, SIGHUP);
-	sigaddset(set, SIGQUIT);
-}
-
 static void signals_hold(sigset_t *old)
 {
 	sigset_t set;
-	signals_of(&set);
+	pp_effects_signals(&set);
 	sigaddset(&set, SIGPIPE); /* whoever listened to the progress may go away */
 	sigprocmask(SIG_BLOCK, &set, old);
-}
-
-static bool signal_came(void)
-{
-	sigset_t asks, pending;
-	signals_of(&asks);
-	if (sigpending(&pending) < 0)
-		return false;
-	for (int i = 1; i < NSIG; i++)
-		if (sigismember(&asks, i) == 1 && sigismember(&pending, i) == 1)
-			return true;
-	return false;
 }
 
 /* ---- before anything is written
@@ -228,7 +208,7 @@ static int step_run(struct run *run, size_t i, struct pp_error *error)
 	const struct pp_step *step = &run->plan->steps[i];
 	if (pp_step_idle(step))
 		return 0;
-	if (signal_came())
+	if (pp_effects_asked_to_end())
 		return pp_error_set(error, PP_STATUS_FAILED, -EINTR, "a signal asked to stop");
 	PP_FREE char *text = pp_step_text(step, false);
 	if (!text)
@@ -243,11 +223,95 @@ static int step_run(struct run *run, size_t i, struct pp_error *error)
 	return r;
 }
 
-static int steps_run(struct run *run, struct pp_error *error)
+/* ---- forwards, several at the same time --------------------------------------------------------
+ */
+
+static int move_forward(struct pp_effects *effects, struct pp_move *move)
+{
+	return pp_step_move(effects, move->step, move->to, &move->error);
+}
+
+static void moves_say(
+	struct run *run, const struct pp_move *moves, size_t count, enum pp_event_kind kind)
+{
+	for (size_t i = 0; i < count; i++) {
+		PP_FREE char *text = pp_step_text(moves[i].step, false);
+		if (text && moves[i].result >= 0)
+			pp_effects_say(run->effects, kind, "%s", text);
+	}
+}
+
+/* Each has its line in the journal before the first of them is begun. */
+static int moves_try(
+	struct run *run, const struct pp_move *moves, size_t count, struct pp_error *error)
 {
 	int r = 0;
-	for (size_t i = 0; r >= 0 && i < run->plan->n_steps; i++)
-		r = step_run(run, i, error);
+	if (pp_effects_asked_to_end())
+		return pp_error_set(error, PP_STATUS_FAILED, -EINTR, "a signal asked to stop");
+	for (size_t i = 0; r >= 0 && i < count; i++)
+		r = pp_journal_write(
+			run->effects, run->journal, "try", moves[i].step - run->plan->steps);
+	return r < 0 ? journal_failed(run->journal, r, error) : 0;
+}
+
+static int moves_run(struct run *run, struct pp_move *moves, size_t count, struct pp_error *error)
+{
+	int first = moves_try(run, moves, count, error);
+	if (first < 0)
+		return first;
+	moves_say(run, moves, count, PP_EVENT_STEP);
+	pp_lanes_run(run->effects, run->locks, moves, count, move_forward, true);
+	moves_say(run, moves, count, PP_EVENT_DONE);
+	for (size_t i = 0; i < count; i++) {
+		if (moves[i].stuck)
+			pp_locks_stuck(run->locks, moves[i].step->subject, moves[i].stuck);
+		if (moves[i].result >= 0 || moves[i].result == -ECANCELED || first < 0)
+			continue;
+		first = moves[i].result;
+		if (error)
+			*error = moves[i].error;
+	}
+	for (size_t i = 0; first >= 0 && i < count; i++)
+		if (moves[i].result < 0)
+			first = pp_error_set(
+				error, PP_STATUS_FAILED, -EINTR, "a signal asked to stop");
+	return first;
+}
+
+/* The steps of drivers from I on that stand together; *ret_next is behind them. */
+static size_t moves_gather(
+	const struct pp_plan *plan, size_t i, struct pp_move *moves, size_t *ret_next)
+{
+	size_t count = 0;
+	for (; i < plan->n_steps; i++) {
+		const struct pp_step *step = &plan->steps[i];
+		if (pp_step_idle(step))
+			continue;
+		if (step->kind != PP_STEP_DRIVER)
+			break;
+		moves[count++] = (struct pp_move){.step = step, .to = &step->to};
+	}
+	*ret_next = i;
+	return count;
+}
+
+static int steps_run(struct run *run, struct pp_error *error)
+{
+	PP_FREE struct pp_move *moves = calloc(run->plan->n_steps + 1, sizeof(*moves));
+	int r = 0;
+	if (!moves)
+		return pp_error_oom(error);
+	for (size_t i = 0, next; r >= 0 && i < run->plan->n_steps; i = next) {
+		size_t count = moves_gather(run->plan, i, moves, &next);
+		if (pp_lanes_count(run->effects->context, moves, count) > 1)
+			r = moves_run(run, moves, count, error);
+		else if (next == i)
+			next++;
+		else
+			count = 0;
+		for (size_t j = i; r >= 0 && count == 0 && j < next; j++)
+			r = step_run(run, j, error);
+	}
 	return r;
 }
 

@@ -80,8 +80,30 @@ static bool fault_hits(struct pp_effects *effects)
 {
 	const struct pp_fault *fault = &effects->fault;
 	unsigned last = fault->at + (fault->count ? fault->count : 1);
-	effects->count++;
+	effects->count = __atomic_add_fetch(
+		effects->counter ? effects->counter : &effects->count, 1, __ATOMIC_RELAXED);
 	return fault->kind != PP_FAULT_NONE && effects->count >= fault->at && effects->count < last;
+}
+
+void pp_effects_signals(sigset_t *set)
+{
+	sigemptyset(set);
+	sigaddset(set, SIGINT);
+	sigaddset(set, SIGTERM);
+	sigaddset(set, SIGHUP);
+	sigaddset(set, SIGQUIT);
+}
+
+bool pp_effects_asked_to_end(void)
+{
+	sigset_t asks, pending;
+	pp_effects_signals(&asks);
+	if (sigpending(&pending) < 0)
+		return false;
+	for (int i = 1; i < NSIG; i++)
+		if (sigismember(&asks, i) == 1 && sigismember(&pending, i) == 1)
+			return true;
+	return false;
 }
 
 int pp_effects_point(struct pp_effects *effects)

@@ -8,6 +8,7 @@
 
 #include "base/cleanup.h"
 #include "lib/context.h"
+#include <signal.h>
 
 /* What tests make happen at the Nth effect. Lines of journals count as effects too. */
 enum pp_fault_kind { PP_FAULT_NONE, PP_FAULT_FAIL, PP_FAULT_DIE, PP_FAULT_HANG };
@@ -32,13 +33,18 @@ struct pp_effects {
 	int keep_fd; /* all that a child keeps open: the lock of the device that it writes for */
 	pid_t stuck; /* the child that the last -ETIMEDOUT left behind, else 0 */
 	struct pp_fault fault;
-	unsigned count; /* effects so far */
+	unsigned count;    /* effects so far */
+	unsigned *counter; /* of one lane of several: where all of them count; NULL: in count */
 };
 
 /* Refuses what cannot be written: a machine as text, a directory whose sys is a live sysfs. */
 int pp_effects_init(struct pp_effects *effects, struct pp_context *context,
 	const struct pp_apply_options *options, struct pp_error *error);
 
+/* A signal that asks for an end waits, blocked. */
+bool pp_effects_asked_to_end(void);
+/* The signals that do. */
+void pp_effects_signals(sigset_t *set);
 /* To be called before each effect that does not go through the functions below: 0 or -errno. */
 int pp_effects_point(struct pp_effects *effects);
 /* One write(2) of TEXT to PATH ("/sys/bus/pci/drivers_probe"). -ETIMEDOUT: a child still hangs in

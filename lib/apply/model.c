@@ -8,12 +8,17 @@
 #include "lib/plan/plan.h"
 #include <fcntl.h>
 #include <fnmatch.h>
+#include <poll.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 
 #define PCI "/sys/bus/pci"
 #define LEARNED "learned\n"
+
+/* What the kernel does by locks of its own. */
+static pthread_mutex_t writers = PTHREAD_MUTEX_INITIALIZER;
 
 /* ---- reading ------------------------------------------------------------------------------------
  */
@@ -323,24 +328,65 @@ static int write_driver(struct pp_model *model, const char *rest, const char *ad
 	return -EACCES;
 }
 
+static void drag(struct pp_model *model, const char *driver, const char *word, const char *address)
+{
+	const char *rule;
+	uint64_t ms;
+	size_t length = strlen(address);
+	for (char *cursor = pp_model_rules(model, driver); (rule = pp_model_rule(&cursor, word));)
+		if (strncmp(rule, address, length) == 0 && rule[length] == ' ' &&
+			pp_parse_u64(rule + length + 1, 10, 60000, &ms) == 0)
+			poll(NULL, 0, (int)ms);
+}
+
+/* A driver that is slow to let go, a device that is reset: others are not kept from theirs. */
+static void drag_write(struct pp_model *model, const char *path, const char *text)
+{
+	bool unbind = pp_text_starts(path, PCI "/drivers/");
+	if (!unbind && !pp_text_starts(path, PCI "/devices/"))
+		return;
+	const char *name = path + strlen(unbind ? PCI "/drivers/" : PCI "/devices/");
+	const char *slash = strchr(path, '\0') - strlen(unbind ? "/unbind" : "/reset");
+	if (slash <= name || !pp_text_is(slash, unbind ? "/unbind" : "/reset"))
+		return;
+	char *first = pp_arena_strndup(model->arena, name, (size_t)(slash - name));
+	char *second = pp_arena_strndup(model->arena, text, strcspn(text, "\n"));
+	struct pp_model_function function;
+	if (!first || !second)
+		return;
+	if (unbind)
+		drag(model, first, "slow", second);
+	else if (pp_model_function(model, first, &function) >= 0 && function.driver)
+		drag(model, function.driver, "reset", first);
+}
+
+static int write_locked(struct pp_model *model, const char *path, const char *text)
+{
+	if (pp_text_starts(path, PCI "/devices/"))
+		return write_device(model, path + strlen(PCI "/devices/"), text);
+	char *address = pp_arena_strndup(model->arena, text, strcspn(text, "\n"));
+	if (!address)
+		return -ENOMEM;
+	if (pp_text_starts(path, PCI "/drivers/"))
+		return write_driver(model, path + strlen(PCI "/drivers/"), address);
+	if (!pp_text_is(path, PCI "/drivers_probe"))
+		return -ENOENT;
+	struct pp_model_function function;
+	int r = pp_model_function(model, address, &function);
+	return r < 0 ? r : pp_model_probe(model, &function);
+}
+
 int pp_model_write(struct pp_context *context, const char *path, const char *text)
 {
 	PP_CLEANUP(pp_arena_freep) struct pp_arena *arena = pp_arena_new();
 	if (!arena)
 		return -ENOMEM;
 	struct pp_model model = {.context = context, .tree = context->tree, .arena = arena};
-	if (pp_text_starts(path, PCI "/devices/"))
-		return write_device(&model, path + strlen(PCI "/devices/"), text);
-	char *address = pp_arena_strndup(arena, text, strcspn(text, "\n"));
-	if (!address)
-		return -ENOMEM;
-	if (pp_text_starts(path, PCI "/drivers/"))
-		return write_driver(&model, path + strlen(PCI "/drivers/"), address);
-	if (!pp_text_is(path, PCI "/drivers_probe"))
-		return -ENOENT;
-	struct pp_model_function function;
-	int r = pp_model_function(&model, address, &function);
-	return r < 0 ? r : pp_model_probe(&model, &function);
+	drag_write(&model, path, text);
+	pthread_mutex_lock(&writers);
+	int r = write_locked(&model, path, text);
+	pthread_mutex_unlock(&writers);
+	return r;
 }
 
 /* ---- modules
@@ -382,7 +428,7 @@ static int driver_register(struct pp_model *model, const char *driver)
 	return r;
 }
 
-int pp_model_load(struct pp_context *context, const char *module)
+static int load_locked(struct pp_context *context, const char *module)
 {
 	PP_CLEANUP(pp_arena_freep) struct pp_arena *arena = pp_arena_new();
 	if (!arena)
@@ -401,4 +447,12 @@ int pp_model_load(struct pp_context *context, const char *module)
 		if (driver_lists(&model, names[i], module))
 			found = driver_register(&model, names[i]);
 	return found;
+}
+
+int pp_model_load(struct pp_context *context, const char *module)
+{
+	pthread_mutex_lock(&writers);
+	int r = load_locked(context, module);
+	pthread_mutex_unlock(&writers);
+	return r;
 }

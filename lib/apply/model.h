@@ -5,6 +5,9 @@
  *
  *   match pci:v00008086d00003A6C*     devices that it takes by itself (a pattern of modalias)
  *   fail 0000:00:1a.7 16              its probe of this device fails with this errno
+ *   slow 0000:00:1a.7 100             it takes so many milliseconds to let go of this device
+ *   reset 0000:00:1a.7 100            a reset of this device, which is with it, takes so many
+ *   vfs 0000:01:00.0 12               it fails to make virtual functions of it with this errno
  *
  * A driver with such a file and no folder in sys/bus/pci/drivers is a module that is not loaded.
  * vfio-pci and pci-stub need no file. For another driver without one the model learns: a device

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The kernel's own reset of one device. */
+/* The kernel's own reset. */
 #include "base/arena.h"
 #include "base/buffer.h"
 #include "base/parse.h"
 #include "lib/apply/effects.h"
 #include "lib/apply/holder.h"
 #include "lib/apply/kmsg.h"
-#include "lib/apply/lock.h"
+#include "lib/apply/lanes.h"
 #include "lib/plan/plan.h"
 #include <stdio.h>
 #include <string.h>
@@ -130,47 +130,93 @@ static int reset_write(
 		address, method, strerror(-r), words[0] ? "\nthe kernel says: " : "", words);
 }
 
-static int reset_locked(struct pp_effects *effects, const struct pp_plan *plan, const char *method,
-	struct pp_error *error)
+/* One of several: with its method. */
+struct wanted {
+	const char *method;
+	bool done;
+};
+
+static int reset_one(struct pp_effects *effects, struct pp_move *move)
+{
+	struct wanted *wanted = move->data;
+	int r = reset_write(effects, move->step->subject, wanted->method, &move->error);
+	wanted->done = r >= 0;
+	return r;
+}
+
+static int reset_locked(struct pp_effects *effects, const struct pp_plan *plan,
+	struct pp_move *moves, struct pp_error *error)
 {
 	PP_CLEANUP(pp_locks_freep) struct pp_locks *locks = NULL;
-	const char *address = plan->steps[0].subject;
 	int r = pp_locks_take(effects, plan, 0, &locks, error);
 	if (r < 0)
 		return r;
-	pp_locks_focus(locks, effects, address);
-	r = reset_write(effects, address, method, error);
-	if (r == -ETIMEDOUT && effects->stuck)
-		pp_locks_stuck(locks, address, effects->stuck);
+	pp_lanes_run(effects, locks, moves, plan->n_steps, reset_one, false);
+	for (size_t i = 0; i < plan->n_steps; i++) {
+		if (moves[i].stuck)
+			pp_locks_stuck(locks, moves[i].step->subject, moves[i].stuck);
+		if (moves[i].result >= 0 || r < 0)
+			continue;
+		r = moves[i].result;
+		if (error)
+			*error = moves[i].error;
+	}
+	return r;
+}
+
+/* All is looked at before the first is reset. */
+static int prepare(struct pp_context *context, struct pp_arena *arena,
+	const struct pp_device *const *devices, size_t count, struct pp_plan *plan,
+	struct wanted *wanted, struct pp_error *error)
+{
+	int r = 0;
+	for (size_t i = 0; r >= 0 && i < count; i++) /* for its lock */
+		r = pp_plan_claim(plan, devices[i], error);
+	for (size_t i = 0; r >= 0 && i < count; i++) {
+		r = choose_method(context, arena, plan->steps[i].subject, &wanted[i].method, error);
+		if (r >= 0)
+			r = check_owner(context, &devices[i]->address, error);
+	}
+	return r;
+}
+
+int pp_devices_reset(struct pp_context *context, const struct pp_device *const *devices,
+	size_t count, char **ret_methods, struct pp_error *error)
+{
+	PP_CLEANUP(pp_arena_freep) struct pp_arena *arena = pp_arena_new();
+	PP_CLEANUP(pp_plan_freep) struct pp_plan *plan = NULL;
+	PP_FREE struct wanted *wanted = calloc(count + 1, sizeof(*wanted));
+	PP_FREE struct pp_move *moves = calloc(count + 1, sizeof(*moves));
+	struct pp_apply_options options = {.deadline_ms = DEADLINE_MS};
+	struct pp_effects effects;
+	if (!arena || !wanted || !moves)
+		return pp_error_oom(error);
+	int r = pp_effects_init(&effects, context, &options, error);
+	if (r >= 0)
+		r = pp_plan_new("nodedev-reset", "host", &plan, error);
+	if (r >= 0)
+		r = prepare(context, arena, devices, count, plan, wanted, error);
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < count; i++)
+		moves[i] = (struct pp_move){.step = &plan->steps[i], .data = &wanted[i]};
+	r = reset_locked(&effects, plan, moves, error);
+	for (size_t i = 0; i < count; i++)
+		ret_methods[i] = wanted[i].done ? strdup(wanted[i].method) : NULL;
+	for (size_t i = 0; r >= 0 && i < count; i++)
+		if (!ret_methods[i])
+			r = pp_error_oom(error);
 	return r;
 }
 
 int pp_device_reset(struct pp_context *context, const struct pp_device *device, char **ret_method,
 	struct pp_error *error)
 {
-	PP_CLEANUP(pp_arena_freep) struct pp_arena *arena = pp_arena_new();
-	PP_CLEANUP(pp_plan_freep) struct pp_plan *plan = NULL;
-	struct pp_apply_options options = {.deadline_ms = DEADLINE_MS};
-	struct pp_effects effects;
-	const char *method = NULL;
-	if (!arena)
-		return pp_error_oom(error);
-	int r = pp_effects_init(&effects, context, &options, error);
+	char *method = NULL;
+	int r = pp_devices_reset(context, &device, 1, &method, error);
 	if (r >= 0)
-		r = pp_plan_new("nodedev-reset", "host", &plan, error);
-	if (r >= 0) /* for its lock */
-		r = pp_plan_claim(plan, device, error);
-	if (r >= 0)
-		r = choose_method(context, arena, plan->steps[0].subject, &method, error);
-	if (r >= 0)
-		r = check_owner(context, &device->address, error);
-	if (r >= 0)
-		r = reset_locked(&effects, plan, method, error);
-	if (r < 0)
-		return r;
-	char *copy = strdup(method);
-	if (!copy)
-		return pp_error_oom(error);
-	*ret_method = copy;
-	return 0;
+		*ret_method = method;
+	else
+		free(method);
+	return r;
 }

@@ -2,6 +2,7 @@
 #include "lib/apply/undo.h"
 #include "base/parse.h"
 #include "lib/apply/identity.h"
+#include "lib/apply/lanes.h"
 #include "lib/apply/step.h"
 #include "lib/apply/vfsuse.h"
 #include "lib/plan/plan.h"
@@ -41,10 +42,9 @@ bool pp_undo_spent(const struct pp_journal *journal)
 }
 
 /* 1: it is where it came from, or is no longer the one that was moved; 0: it has to be moved. */
-static int is_back(struct pp_effects *effects, const struct pp_journal *journal, size_t i,
+static int is_back(struct pp_effects *effects, const struct pp_step *step, const char *known,
 	struct pp_error *error)
 {
-	const struct pp_step *step = &journal->plan->steps[i];
 	struct pp_driver_state now;
 	char identity[PP_IDENTITY_SIZE] = "", elsewhere[PP_ADDRESS_SIZE];
 	if (pp_step_idle(step))
@@ -58,7 +58,6 @@ static int is_back(struct pp_effects *effects, const struct pp_journal *journal,
 		return pp_error_errno(error, r, "%s: reading its state", step->subject);
 	if (pp_driver_same(&now, &step->from))
 		return 1;
-	const char *known = journal->identities[i];
 	pp_identity_read(effects->context, step->subject, identity);
 	if (!known || !identity[0] || pp_identity_same(known, identity))
 		return 0;
@@ -69,30 +68,22 @@ static int is_back(struct pp_effects *effects, const struct pp_journal *journal,
 	return 1;
 }
 
-static int undo_one(struct pp_effects *effects, struct pp_journal *journal, struct pp_locks *locks,
-	size_t i, bool *ret_changed, struct pp_error *error)
+/* 1: it was moved; 0: it was back already, or there is nothing to be moved. */
+static int move_back(struct pp_effects *effects, struct pp_move *move)
 {
-	const struct pp_step *step = &journal->plan->steps[i];
+	const struct pp_step *step = move->step;
 	struct pp_driver_state now;
-	int r = is_back(effects, journal, i, error);
-	if (r == 0) {
-		PP_FREE char *text = pp_step_text(step, true);
-		pp_effects_say(effects, PP_EVENT_UNDO, "%s", text ? text : step->subject);
-		pp_locks_focus(locks, effects, step->subject);
-		*ret_changed = true;
-		r = pp_step_move(effects, step, &step->from, error);
-		/* A write can say ENODEV of a device that is there. */
-		if (r < 0 && pp_step_read(effects->context, step, &now) == -ENODEV)
-			r = 0;
-	}
-	if (r == -ETIMEDOUT && effects->stuck)
-		pp_locks_stuck(locks, step->subject, effects->stuck);
-	if (r < 0)
-		return r;
-	/* A line that does not fit on a full disk is not missed: the state says it again. */
-	journal->undone[i] = true;
-	pp_journal_write(effects, journal, "undone", (ssize_t)i);
-	return 0;
+	int r = is_back(effects, step, move->data, &move->error);
+	if (r != 0)
+		return r < 0 ? r : 0;
+	PP_FREE char *text = pp_step_text(step, true);
+	pp_effects_say(effects, PP_EVENT_UNDO, "%s", text ? text : step->subject);
+	move->back = true;
+	r = pp_step_move(effects, step, move->to, &move->error);
+	/* A write can say ENODEV of a device that is there. */
+	if (r < 0 && pp_step_read(effects->context, step, &now) == -ENODEV)
+		r = 0;
+	return r;
 }
 
 /* Functions that were made go with the change that made them, but not those that someone uses by
@@ -112,6 +103,76 @@ static int guard_functions(struct pp_effects *effects, const struct pp_journal *
 	return 0;
 }
 
+struct undo {
+	struct pp_effects *effects;
+	struct pp_journal *journal;
+	struct pp_locks *locks;
+	const struct pp_address *subjects;
+	size_t n_subjects;
+	bool *ret_changed;
+};
+
+/* Steps of drivers that stand together before *AT, last first, or one other step; *AT is at them.
+ */
+static size_t moves_gather(const struct undo *undo, size_t *at, struct pp_move *moves)
+{
+	const struct pp_journal *journal = undo->journal;
+	size_t count = 0;
+	while (*at > 0) {
+		const struct pp_step *step = &journal->plan->steps[*at - 1];
+		bool wanted =
+			holds(journal, *at - 1) && selected(step, undo->subjects, undo->n_subjects);
+		if (wanted && count > 0 && step->kind != PP_STEP_DRIVER)
+			break;
+		--*at;
+		if (!wanted)
+			continue;
+		moves[count++] = (struct pp_move){
+			.step = step, .to = &step->from, .data = journal->identities[*at]};
+		if (step->kind != PP_STEP_DRIVER)
+			break;
+	}
+	return count;
+}
+
+/* A line that does not fit on a full disk is not missed: the state says it again. */
+static int moves_end(
+	struct undo *undo, const struct pp_move *moves, size_t count, struct pp_error *error)
+{
+	int first = 0;
+	for (size_t i = 0; i < count; i++) {
+		size_t number = (size_t)(moves[i].step - undo->journal->plan->steps);
+		*undo->ret_changed |= moves[i].back;
+		if (moves[i].stuck)
+			pp_locks_stuck(undo->locks, moves[i].step->subject, moves[i].stuck);
+		if (moves[i].result >= 0) {
+			undo->journal->undone[number] = true;
+			pp_journal_write(undo->effects, undo->journal, "undone", (ssize_t)number);
+		} else if (first == 0) {
+			first = moves[i].result;
+			if (error)
+				*error = moves[i].error;
+		}
+	}
+	return first;
+}
+
+/* Nothing can be written to a device that a child hangs in: it is left to recovery. */
+static int moves_undo(
+	struct undo *undo, struct pp_move *moves, size_t count, struct pp_error *error)
+{
+	size_t n = 0;
+	int stuck = 0;
+	for (size_t i = 0; i < count; i++)
+		if (pp_locks_is_stuck(undo->locks, moves[i].step->subject))
+			stuck = -ETIMEDOUT;
+		else
+			moves[n++] = moves[i];
+	pp_lanes_run(undo->effects, undo->locks, moves, n, move_back, false);
+	int r = moves_end(undo, moves, n, error);
+	return r < 0 ? r : stuck;
+}
+
 int pp_undo_run(struct pp_effects *effects, struct pp_journal *journal, struct pp_locks *locks,
 	const struct pp_address *subjects, size_t n_subjects, bool *ret_changed,
 	struct pp_error *error)
@@ -120,20 +181,15 @@ int pp_undo_run(struct pp_effects *effects, struct pp_journal *journal, struct p
 	int first = subjects ? 0 : guard_functions(effects, journal, &functions, error);
 	if (first < 0)
 		return first;
-	for (size_t i = journal->plan->n_steps; i-- > 0;) {
-		struct pp_error own = {0};
-		if (!holds(journal, i) || !selected(&journal->plan->steps[i], subjects, n_subjects))
-			continue;
-		/* Nothing can be written to a device that a child hangs in: it is left to recovery.
-		 */
-		bool stuck = pp_locks_is_stuck(locks, journal->plan->steps[i].subject);
-		int r = stuck ? -ETIMEDOUT
-			      : undo_one(effects, journal, locks, i, ret_changed, &own);
-		if (r < 0 && first == 0) {
-			first = r;
-			if (error)
-				*error = own;
-		}
+	PP_FREE struct pp_move *moves = calloc(journal->plan->n_steps + 1, sizeof(*moves));
+	struct pp_error unheeded;
+	if (!moves)
+		return pp_error_oom(error);
+	for (size_t i = journal->plan->n_steps, count; i > 0;) {
+		struct undo undo = {effects, journal, locks, subjects, n_subjects, ret_changed};
+		count = moves_gather(&undo, &i, moves);
+		int r = moves_undo(&undo, moves, count, first < 0 ? &unheeded : error);
+		first = first < 0 ? first : r;
 	}
 	return first;
 }

@@ -387,7 +387,9 @@ class Moving(Case):
         self.assertEqual(self.driver("0000:01:00.0"), "vfio-pci")
 
     def test_reset(self):
-        self.check("reset", "nodedev-reset 04:00.0 --dry-run", "nodedev-reset 04:00.0", "nodedev-reset 04:00.0 --json")
+        self.check("reset", "nodedev-reset 04:00.0 --dry-run", "nodedev-reset 04:00.0", "nodedev-reset 04:00.0 --json",
+            "nodedev-reset 04:00.0 nvme0n1", "nodedev-reset 04:00.0 nvme0n1 --force-for nvme0n1 --force-for sda --dry-run",
+            "nodedev-reset 04:00.0 nvme0n1 --force-for nvme0n1 --force-for sda")
 
     def test_virtual_functions(self):
         sriov(self.root)

@@ -8,7 +8,8 @@ the emulated host does hundreds. Guests run in a real QEMU, whose devices are lo
     run.py BUILD sequences [SEED [SEQUENCES]] as many sequences of 20 verbs, four at a time, each from a host at rest
     run.py BUILD killed [SEED [VERBS]]        as verbs, and everything of ours is killed at random meanwhile
     run.py BUILD kills VERB [STEP [FIRST]]    kill -9 at every STEPth system call of a verb and of its children:
-                                              detach, reattach, undo, recover, start, destroy, release
+                                              detach, reattach, undo, recover, start, destroy, release; of three
+                                              devices at once: detach-many, reattach-many, undo-many, recover-many
     run.py BUILD faults VERB                  no room, no memory, no processes and a bad disk at each call of a verb
     run.py BUILD refused                      the same where a device is in use: it stays
 
@@ -31,6 +32,7 @@ sys.path.insert(0, os.path.join(HERE, "..", "cli"))
 import machine  # noqa: E402
 
 NVME, VGA, SOUND = "0000:04:00.0", "0000:03:00.0", "0000:03:00.1"
+MANY = NVME, VGA, SOUND  # of two slots
 OWN = {NVME: "nvme", VGA: "nouveau", SOUND: "snd_hda_intel"}
 HOSTDEV = """<hostdev mode='subsystem' type='pci' managed='yes'>
       <source><address domain='0x0000' bus='0x%s' slot='0x%s' function='0x%s'/></source>
@@ -383,6 +385,7 @@ def name_of(pid):
 class Kills:
     def __init__(self, m, verb):
         self.m, self.verb = m, verb
+        self.devices = MANY if verb.endswith("-many") else (NVME,)
         self.hit = os.path.join(m.folder, "hit")
         self.tried = self.survived = self.on = 0
         self.where = {}
@@ -393,7 +396,8 @@ class Kills:
         m = self.m
         word = m.run("domstate", "a")[1].split("\n")[-1]
         guest = {"shut off": "off", "crashed": "off", "paused": "on"}.get(word, word)
-        now = m.place(NVME), guest, m.owner(NVME) is not None, len(m.journals())
+        places = sorted({m.place(address) for address in self.devices})
+        now = " and ".join(places), guest, m.owner(NVME) is not None, len(m.journals())
         return {("in", "off", False, 0): "in", ("out", "off", False, 1): "out", ("out", "on", True, 1): "on"}.get(
             now, "the device is %s, the guest %s, QEMU has it: %s, %d journals" % now)
 
@@ -566,6 +570,8 @@ MOVES = {
     "detach": (["nodedev-detach", NVME], "in"), "reattach": (["nodedev-reattach", NVME], "out"),
     "start": (["start", "a", "--paused"], "in"), "destroy": (["destroy", "a"], "on"), "recover": (["recover"], None),
     "undo": (["changes", "--all"], "out"), "release": (["destroy", "a"], "on"),
+    "detach-many": (["nodedev-detach", *MANY], "in"), "reattach-many": (["nodedev-reattach", *MANY], "out"),
+    "undo-many": (["changes", "--all"], "out"), "recover-many": (["recover"], None),
 }
 
 
@@ -576,20 +582,20 @@ def prepare(k, state):
         return
     k.back()
     if state == "out":
-        m.must("nodedev-detach", NVME)
+        m.must("nodedev-detach", *k.devices)
     elif state == "on":
         m.must("start", "a", "--paused")
     elif state is None:
         n = k.middle if hasattr(k, "middle") else middle(k)
-        k.killed_at(n, "nodedev-detach", NVME)
+        k.killed_at(n, "nodedev-detach", *k.devices)
 
 
 def middle(k):
     """The call before which a detach leaves the device without a driver."""
-    low = k.killed_at(10**9, "nodedev-detach", NVME)
+    low = k.killed_at(10**9, "nodedev-detach", *k.devices)
     k.back()
     for n in range(int(low[1]), 0, -1):
-        k.killed_at(n, "nodedev-detach", NVME)
+        k.killed_at(n, "nodedev-detach", *k.devices)
         if k.m.driver(NVME) == "none":
             k.middle = n
             k.back()

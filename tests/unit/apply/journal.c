@@ -14,8 +14,8 @@ static int recover(struct machine *machine, struct pp_error *error)
 	return r < 0 ? r : changed;
 }
 
-/* A detach of two devices that died at its Nth effect; its journal, without the ends of lines gone.
- */
+/* A detach of two functions of a slot, one after the other, that died at its Nth effect; its
+ * journal, without the ends of lines gone. */
 static char *die_at(struct machine *machine, unsigned at, size_t *ret_length)
 {
 	machine_reset(machine);
@@ -25,7 +25,7 @@ static char *die_at(struct machine *machine, unsigned at, size_t *ret_length)
 		struct pp_effects effects;
 		pp_effects_init(&effects, machine->context, NULL, NULL);
 		effects.fault = (struct pp_fault){.kind = PP_FAULT_DIE, .at = at};
-		pp_apply_on(&effects, plan_detach(machine, "14", NULL, NULL), NULL, NULL);
+		pp_apply_on(&effects, plan_detach(machine, "10", NULL, NULL), NULL, NULL);
 		_exit(0);
 	}
 	int status;
@@ -48,7 +48,7 @@ static void set_died(struct machine *machine)
 	assert_int_equal(pp_effects_init(&effects, machine->context, NULL, NULL), 0);
 	assert_int_equal(pp_effects_load(&effects, "vfio-pci", NULL), 0);
 	assert_int_equal(pp_driver_move(&effects, fixtures[EHCI].address, &there, NULL), 0);
-	assert_int_equal(pp_driver_move(&effects, fixtures[NIC].address, &between, NULL), 0);
+	assert_int_equal(pp_driver_move(&effects, fixtures[UHCI].address, &between, NULL), 0);
 }
 
 static void put_bytes(struct machine *machine, const char *path, const char *data, size_t length)
@@ -252,7 +252,7 @@ static void test_other_version(void **state)
 	machine_text(machine, now, sizeof(now));
 	assert_string_equal(now, before);
 	assert_int_equal(
-		machine_apply(machine, plan_detach(machine, "4", NULL, NULL), &error), -EBUSY);
+		machine_apply(machine, plan_detach(machine, "0", NULL, NULL), &error), -EBUSY);
 	assert_int_equal(error.status, PP_STATUS_RECOVER);
 	free(first);
 }

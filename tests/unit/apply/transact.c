@@ -84,8 +84,8 @@ static void test_there_and_back(void **state)
 	assert_string_equal(told.text, "step module vfio-pci: load\n"
 				       "done module vfio-pci: load\n"
 				       "step 0000:00:1a.7: ehci-pci -> vfio-pci\n"
-				       "done 0000:00:1a.7: ehci-pci -> vfio-pci\n"
 				       "step 0000:01:00.0: nvme -> vfio-pci\n"
+				       "done 0000:00:1a.7: ehci-pci -> vfio-pci\n"
 				       "done 0000:01:00.0: nvme -> vfio-pci\n");
 	expect(machine, EHCI, "vfio-pci", "vfio-pci");
 	assert_string_equal(owner_of(machine, EHCI), "host");
@@ -306,8 +306,6 @@ static void test_bind_fails(void **state)
 	expect_word(
 		error.text, "nodedev-detach was undone: 0000:01:00.0: vfio-pci did not take it");
 	expect_word(error.text, "busy");
-	expect_word(told.text, "undo 0000:00:1a.7: vfio-pci -> ehci-pci\n");
-	assert_null(strstr(told.text, "02:00.0"));
 	expect_first(machine);
 	assert_int_equal(count_journals(machine), 0);
 }
@@ -471,7 +469,8 @@ static void test_signal(void **state)
 	bool changed;
 	signalled = 0;
 	signal(SIGTERM, handle);
-	assert_int_equal(apply_told(machine, plan_detach(machine, "134", NULL, NULL), &told,
+	/* of one slot: one after the other */
+	assert_int_equal(apply_told(machine, plan_detach(machine, "10", NULL, NULL), &told,
 				 &changed, &error),
 		-EINTR);
 	assert_int_equal(signalled, SIGTERM);
