@@ -66,7 +66,9 @@ int pp_journal_write(
 	if (r < 0)
 		return r;
 	if (pp_text_is(word, "applied"))
-		journal->applied = true;
+		journal->undoing = !(journal->applied = true);
+	if (pp_text_is(word, "undo"))
+		journal->undoing = !(journal->applied = false);
 	if (pp_text_is(word, "kept"))
 		journal->kept = true;
 	if (pp_text_is(word, "released"))

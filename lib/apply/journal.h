@@ -9,8 +9,8 @@
  *   try 1
  *   applied
  *   kept
- *   undone 1
- *   released
+ *   undo                    (what was applied goes back: until all of it is, it is unfinished
+ * again) undone 1 released
  *
  * The file gets its name when the plan is in it; the transaction that writes it holds its lock.
  * Without "applied" and without a lock it is unfinished: recovery undoes what was tried. With
@@ -32,6 +32,7 @@ struct pp_journal {
 	bool *tried, *undone; /* one a step */
 	int64_t until;        /* of a trial, milliseconds since boot; 0: it is none */
 	bool applied, kept, released;
+	bool undoing; /* it was applied, and goes back */
 	bool running; /* its transaction holds it */
 	bool stale;   /* of another boot: drivers are bound anew, nothing of it holds */
 	bool damaged; /* a line was not understood: every step counts as tried */

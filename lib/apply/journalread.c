@@ -134,7 +134,9 @@ static void line_parse(const char *line, struct pp_journal *journal)
 	if (pp_text_starts(line, "until ") && pp_parse_u64(line + 6, 10, INT64_MAX, &until) == 0)
 		journal->until = (int64_t)until;
 	else if (pp_text_is(line, "applied"))
-		journal->applied = true;
+		journal->undoing = !(journal->applied = true);
+	else if (pp_text_is(line, "undo"))
+		journal->undoing = !(journal->applied = false);
 	else if (pp_text_is(line, "kept"))
 		journal->kept = true;
 	else if (pp_text_is(line, "released"))

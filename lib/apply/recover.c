@@ -169,9 +169,11 @@ static void put_text(struct pp_buffer *text, const struct pp_journal *journal, e
 		put_devices(text, journal->plan);
 		return;
 	}
-	pp_buffer_printf(text, "%s of ", journal->plan->verb);
+	pp_buffer_printf(text, "%s%s of ", journal->undoing ? "undoing " : "", journal->plan->verb);
 	put_devices(text, journal->plan);
-	if (journal->applied)
+	if (journal->undoing)
+		pp_buffer_puts(text, " was interrupted");
+	else if (journal->applied)
 		pp_buffer_puts(text, " was interrupted after its last step");
 	else if (last_tried(journal) == 0)
 		pp_buffer_puts(text, " was interrupted before its first step");

@@ -173,6 +173,8 @@ static int moves_undo(
 	return r < 0 ? r : stuck;
 }
 
+/* What the host was given and is taken back as a whole is unfinished meanwhile: recovery then goes
+ * on with it. (A guest's is known by the guest that is gone.) */
 int pp_undo_run(struct pp_effects *effects, struct pp_journal *journal, struct pp_locks *locks,
 	const struct pp_address *subjects, size_t n_subjects, bool *ret_changed,
 	struct pp_error *error)
@@ -185,12 +187,17 @@ int pp_undo_run(struct pp_effects *effects, struct pp_journal *journal, struct p
 	struct pp_error unheeded;
 	if (!moves)
 		return pp_error_oom(error);
+	bool whole = journal->applied && !subjects && !pp_journal_guest(journal);
+	if (whole)
+		pp_journal_write(effects, journal, "undo", -1);
 	for (size_t i = journal->plan->n_steps, count; i > 0;) {
 		struct undo undo = {effects, journal, locks, subjects, n_subjects, ret_changed};
 		count = moves_gather(&undo, &i, moves);
 		int r = moves_undo(&undo, moves, count, first < 0 ? &unheeded : error);
 		first = first < 0 ? first : r;
 	}
+	if (first < 0 && whole) /* what could not go back stands on as a change */
+		pp_journal_write(effects, journal, "applied", -1);
 	return first;
 }
 
