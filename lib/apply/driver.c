@@ -153,6 +153,15 @@ static int set_override(struct move *move, const char *override)
 		"%s: writing \"%s\" to %s", move->address, override, path);
 }
 
+static int find_holder(const struct move *move, struct pp_holder *ret_holder)
+{
+	struct pp_effects *effects = move->effects;
+	if (effects->holders)
+		return pp_holders_find(
+			effects->context, effects->holders, move->address, ret_holder);
+	return pp_holder_find(effects->context, move->address, ret_holder);
+}
+
 static int unbind(struct move *move)
 {
 	char path[PP_PATH_MAX], what[128], driver[PP_DRIVER_SIZE];
@@ -160,8 +169,7 @@ static int unbind(struct move *move)
 	if (!move->now.driver[0])
 		return 0;
 	strcpy(driver, move->now.driver);
-	if (pp_driver_passes(driver) &&
-		pp_holder_find(move->effects->context, move->address, &holder) > 0) {
+	if (pp_driver_passes(driver) && find_holder(move, &holder) > 0) {
 		pp_error_set(move->error, PP_STATUS_IN_USE, -EBUSY,
 			"%s: %s (pid %d) holds %s; taking the device from %s would wait for it for "
 			"ever",

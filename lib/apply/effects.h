@@ -33,7 +33,8 @@ struct pp_effects {
 	int keep_fd; /* all that a child keeps open: the lock of the device that it writes for */
 	pid_t stuck; /* the child that the last -ETIMEDOUT left behind, else 0 */
 	struct pp_fault fault;
-	unsigned count;    /* effects so far */
+	unsigned count;             /* effects so far */
+	struct pp_holders *holders; /* of several lanes: shared by them; may be NULL */
 	unsigned *counter; /* of one lane of several: where all of them count; NULL: in count */
 };
 

@@ -3,6 +3,7 @@
 #include "base/arena.h"
 #include "base/buffer.h"
 #include "base/parse.h"
+#include "lib/apply/holder.h"
 #include "lib/plan/plan.h"
 #include <pthread.h>
 #include <stdio.h>
@@ -23,6 +24,7 @@ struct lanes {
 	const struct pp_locks *locks;
 	struct pp_move *moves;
 	size_t *lane_of; /* one a move */
+	struct pp_holders *holders;
 	size_t count, n_lanes;
 	pp_move_work *work;
 	bool stop, failed;
@@ -140,6 +142,7 @@ static void move_run(struct lanes *lanes, struct pp_move *move)
 	}
 	own.counter = lanes->effects->counter ? lanes->effects->counter : &lanes->effects->count;
 	own.stuck = 0;
+	own.holders = lanes->holders;
 	own.progress = say;
 	own.data = lanes;
 	pp_locks_focus(lanes->locks, &own, move->step->subject);
@@ -197,7 +200,9 @@ void pp_lanes_run(struct pp_effects *effects, const struct pp_locks *locks, stru
 		.say = PTHREAD_MUTEX_INITIALIZER};
 	lanes.n_lanes = lane_of && count > 1 ? divide(effects->context, moves, count, lane_of) : 1;
 	if (lanes.n_lanes > 1) {
+		lanes.holders = pp_holders_new();
 		lanes_run(&lanes);
+		pp_holders_free(lanes.holders);
 		return;
 	}
 	for (size_t i = 0; i < count; i++)

@@ -86,8 +86,8 @@ static int choose_method(struct pp_context *context, struct pp_arena *arena, con
 		"the host");
 }
 
-static int check_owner(
-	struct pp_context *context, const struct pp_address *address, struct pp_error *error)
+static int check_owner(struct pp_context *context, struct pp_holders *holders,
+	const struct pp_address *address, struct pp_error *error)
 {
 	char owner[128], text[PP_ADDRESS_SIZE];
 	struct pp_holder holder;
@@ -101,7 +101,7 @@ static int check_owner(
 		refuse(error, "device-in-guest", "shut the guest down first");
 		return -EBUSY;
 	}
-	if (pp_holder_find(context, text, &holder) <= 0)
+	if (pp_holders_find(context, holders, text, &holder) <= 0)
 		return 0;
 	pp_error_set(error, PP_STATUS_IN_USE, -EBUSY, "%s: %s (pid %d) holds %s", text, holder.name,
 		(int)holder.pid, holder.node);
@@ -169,13 +169,14 @@ static int prepare(struct pp_context *context, struct pp_arena *arena,
 	const struct pp_device *const *devices, size_t count, struct pp_plan *plan,
 	struct wanted *wanted, struct pp_error *error)
 {
-	int r = 0;
+	PP_CLEANUP(pp_holders_freep) struct pp_holders *holders = pp_holders_new();
+	int r = holders ? 0 : pp_error_oom(error);
 	for (size_t i = 0; r >= 0 && i < count; i++) /* for its lock */
 		r = pp_plan_claim(plan, devices[i], error);
 	for (size_t i = 0; r >= 0 && i < count; i++) {
 		r = choose_method(context, arena, plan->steps[i].subject, &wanted[i].method, error);
 		if (r >= 0)
-			r = check_owner(context, &devices[i]->address, error);
+			r = check_owner(context, holders, &devices[i]->address, error);
 	}
 	return r;
 }
