@@ -18,7 +18,9 @@ def main():
     specs = whitelist.Whitelist(CONF.pci.device_spec)
     taken = {}
     for device in json.load(sys.stdin):
-        spec = specs.get_devspec(device) if specs.device_assignable(device) else None
+        assignable = specs.device_assignable(device)
+        spec = next((spec for spec in specs.specs if spec.match(device)), None)
+        assert bool(assignable) == bool(spec)
         taken[device["address"]] = spec.get_tags().get("resource_class") if spec else None
     json.dump({"taken": taken, "aliases": sorted(request._get_alias_from_config())}, sys.stdout)
 
