@@ -18,27 +18,6 @@ static const struct pp_option options[] = {
 	{"persistent", 0, NULL, "both", &persistent},
 };
 
-/* What a check says of giving them to a guest does not matter here: only who uses them. */
-static int refuse_in_use(
-	struct cli *cli, const struct pp_host *host, const struct pp_device *pf, const char *blame)
-{
-	PP_CLEANUP(pp_findings_freep) struct pp_findings *findings = NULL;
-	struct pp_check_options check = {.group = true, .force = forced, .act = true};
-	struct pp_error error = {0};
-	if (pp_check_devices(host, pf->virtual_functions, pf->n_virtual_functions, &check,
-		    &findings, &error) < 0)
-		return cli_fail(cli, &error);
-	PP_FREE struct pp_finding *uses = calloc(findings->n_items + 1, sizeof(*uses));
-	if (!uses)
-		return cli_oom(cli);
-	struct pp_findings used = {.items = uses};
-	for (size_t i = 0; i < findings->n_items; i++)
-		if (findings->items[i].severity == PP_FAIL &&
-			findings->items[i].status == PP_STATUS_IN_USE)
-			uses[used.n_items++] = findings->items[i];
-	return used.n_items ? cli_heed(cli, &used, blame) : PP_STATUS_OK;
-}
-
 static int set_now(struct cli *cli, const struct pp_host *host, const struct pp_device *pf,
 	unsigned count, const char *blame)
 {
@@ -49,7 +28,7 @@ static int set_now(struct cli *cli, const struct pp_host *host, const struct pp_
 		return cli_fail(cli, &error);
 	}
 	if (plan->n_steps > 0 && pf->n_virtual_functions > 0) {
-		int status = refuse_in_use(cli, host, pf, blame);
+		int status = cli_heed_functions(cli, host, pf, forced, blame);
 		if (status)
 			return status;
 	}

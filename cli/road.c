@@ -34,6 +34,29 @@ int cli_heed(struct cli *cli, const struct pp_findings *findings, const char *bl
 	return error.status ? error.status : PP_STATUS_NOT_READY;
 }
 
+/* What a check says of giving them to a guest does not matter here: only who uses them. */
+int cli_heed_functions(struct cli *cli, const struct pp_host *host, const struct pp_device *pf,
+	const char *const *force, const char *blame)
+{
+	PP_CLEANUP(pp_findings_freep) struct pp_findings *findings = NULL;
+	struct pp_check_options check = {.group = true, .force = force, .act = true};
+	struct pp_error error = {0};
+	if (!pf || pf->n_virtual_functions == 0)
+		return PP_STATUS_OK;
+	if (pp_check_devices(host, pf->virtual_functions, pf->n_virtual_functions, &check,
+		    &findings, &error) < 0)
+		return cli_fail(cli, &error);
+	PP_FREE struct pp_finding *uses = calloc(findings->n_items + 1, sizeof(*uses));
+	if (!uses)
+		return cli_oom(cli);
+	struct pp_findings used = {.items = uses};
+	for (size_t i = 0; i < findings->n_items; i++)
+		if (findings->items[i].severity == PP_FAIL &&
+			findings->items[i].status == PP_STATUS_IN_USE)
+			uses[used.n_items++] = findings->items[i];
+	return used.n_items ? cli_heed(cli, &used, blame) : PP_STATUS_OK;
+}
+
 void cli_show_plan(struct cli *cli, const struct pp_plan *plan)
 {
 	PP_FREE char *json = pp_plan_json(plan);

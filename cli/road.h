@@ -12,6 +12,9 @@
 /* Says the findings that matter; an exit status when one of them refuses, after BLAME ("Failed to
  * detach device 00:1a.7"). They go into the result. */
 int cli_heed(struct cli *cli, const struct pp_findings *findings, const char *blame);
+/* The same of who uses virtual functions of PF (may be NULL) that are to go. */
+int cli_heed_functions(struct cli *cli, const struct pp_host *host, const struct pp_device *pf,
+	const char *const *force, const char *blame);
 /* Puts the steps into the result; with --dry-run prints them. */
 void cli_show_plan(struct cli *cli, const struct pp_plan *plan);
 /* Applies it (not with --dry-run), tells of progress. Returns an exit status; "changed" is set. */

@@ -770,6 +770,7 @@ struct pp_setup_options {
 	const char *loader; /* which one it is; NULL: it is found out */
 	bool permanent;     /* no boot once first */
 	bool unsafe_interrupts;
+	bool pages_only;                    /* huge pages, and nothing else that it lacks */
 	const struct pp_setup_pages *pages; /* huge pages of the default size */
 	size_t n_pages;
 };
@@ -792,6 +793,37 @@ int pp_setup_check(struct pp_context *context, const struct pp_host *host,
 /* All that it ever changed goes back. */
 int pp_setup_undo(struct pp_context *context, const struct pp_apply_options *options,
 	bool *ret_changed, struct pp_error *error);
+
+/* ---- a host as a file says (lib/plan/hostfile.h, docs/host-apply.md)
+ * ------------------------------------------------------------------------ */
+
+struct pp_host_file;
+int pp_host_file_load(const char *path, struct pp_host_file **ret_file, struct pp_error *error);
+void pp_host_file_free(struct pp_host_file *file);
+/* What is not as the file says: "0000:41:00.0", "driver", "nvme", "vfio-pci". */
+struct pp_drift {
+	const char *subject, *setting, *is, *wanted;
+};
+struct pp_drifts {
+	const struct pp_drift *items;
+	size_t n_items;
+	struct pp_arena *arena;
+};
+/* HOST with PP_READ_ALL, here and below. */
+int pp_host_file_drift(struct pp_context *context, const struct pp_host *host,
+	const struct pp_host_file *file, struct pp_drifts **ret_drifts, struct pp_error *error);
+void pp_drifts_free(struct pp_drifts *drifts);
+/* The next plan towards it; without steps where there is none. What comes behind it is only known
+ * when it has been applied and the host read again. Who uses what goes is the caller's to look at.
+ */
+int pp_host_file_plan(struct pp_context *context, const struct pp_host *host,
+	const struct pp_host_file *file, struct pp_plan **ret_plan, struct pp_error *error);
+/* What its devices get at each boot. */
+int pp_host_file_bind(struct pp_context *context, const struct pp_host *host,
+	const struct pp_host_file *file, bool *ret_changed, struct pp_error *error);
+/* Its huge pages, to be applied with pp_setup_apply. */
+int pp_host_file_pages(struct pp_context *context, const struct pp_host *host,
+	const struct pp_host_file *file, struct pp_setup **ret_setup, struct pp_error *error);
 
 /* ---- proofs (lib/vfio)
  * ---------------------------------------------------------------------------- */

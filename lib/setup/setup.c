@@ -75,6 +75,8 @@ static int make(struct pp_maker *maker, const struct pp_setup_past *past, bool c
 		maker->permanent = maker->setup.confirm = true;
 		return make_parameters(maker, error);
 	}
+	if (maker->options->pages_only)
+		return pp_need_pages(maker, error);
 	pp_need_iommu(maker);
 	pp_need_interrupts(maker);
 	say_reboot(maker);

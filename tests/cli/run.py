@@ -402,6 +402,86 @@ class Moving(Case):
         self.said(self.ends(self.root_run("nodedev-setvfs", "04:00.0", "1"), NOT_READY), "is with vfio-pci")
         self.ends(self.text_run("nodedev-setvfs", "04:00.0", "1"), NOT_READY)
 
+    def put_json(self, name, value):
+        with open(os.path.join(self.folder, name), "w") as file:
+            file.write(value if isinstance(value, str) else json.dumps(value))
+
+    WANTED = {"devices": [
+        {"address": "0000:03:00.0", "id": "10de:1b80", "driver": "vfio-pci"}, {"id": "10de:10f0", "driver": "vfio-pci"},
+        {"address": "04:00.0", "id": "1b36:0010", "functions": 2, "each": [{"number": 0, "driver": "vfio-pci"}]}],
+        "hugepages": [{"pages": 16}]}
+
+    def test_host_apply(self):
+        sriov(self.root)
+        self.put_json("host.json", self.WANTED)
+        self.put_json("back.json", {"devices": [{"id": "10de:1b80", "driver": "host"}, {"id": "10de:10f0", "driver": "host"},
+            {"address": "04:00.0", "id": "1b36:0010", "functions": 0}]})
+        before = tree_of(self.root)
+        self.check("host-apply-check", "host-apply host.json --check", "host-apply host.json --dry-run", "host-apply back.json --check")
+        self.unchanged(before)
+        self.check("host-apply", "host-apply host.json", "host-apply host.json", "host-apply host.json --check",
+            "nodedev-list -o ADDRESS,DRIVER,BOOT,VFS -n", "host-apply back.json", "host-apply back.json", "host-apply host.json --check")
+        self.assertEqual(self.driver("0000:03:00.0"), "nouveau")
+        self.assertIs(self.json("host-apply", "host.json")["changed"], True)
+        self.assertIs(self.json("host-apply", "host.json")["changed"], False)
+        self.ends(self.root_run("changes", "--all"), OK)
+        self.assertEqual(self.driver("0000:03:00.0"), "nouveau")
+        self.assertEqual(self.json("changes")["changes"], [])
+
+    def test_host_apply_refuses(self):
+        sriov(self.root)
+        nvme = '{"devices":[{"address":"04:00.0","id":"1b36:0010",%s}]}'
+        before = tree_of(self.root)
+        for status, words, text in (
+                (USAGE, "is no JSON: .*line 1", "{"), (USAGE, "it is no object", "[]"), (USAGE, "to be a list", '{"devices":3}'),
+                (USAGE, "neither 'driver' nor", '{"devices":[{"id":"10de:1b80"}]}'), (USAGE, "there is no 'id'", '{"devices":[{"driver":"host"}]}'),
+                (NOT_READY, "10de:1b81 is not on this host", '{"devices":[{"id":"10de:1b81","driver":"vfio-pci"}]}'),
+                (NOT_READY, "0000:04:00.0 is another device", '{"devices":[{"address":"04:00.0","id":"10de:1b80","driver":"host"}]}'),
+                (NOT_READY, "0000:04:00.0 is another device", nvme % '"driver":"vfio-pci","serial":"0x12"'),
+                (USAGE, "are both meant", '{"devices":[{"id":"1b36:0010","driver":"vfio-pci"}]}'),
+                (USAGE, "are the same device", '{"devices":[{"id":"10de:1b80","driver":"host"},{"address":"03:00.0","id":"10de:1b80","driver":"host"}]}'),
+                (USAGE, "'nvme' is no driver", nvme % '"driver":"nvme"'), (USAGE, "did you mean driver", nvme % '"drivers":"nvme"'),
+                (USAGE, "by the host's own driver", nvme % '"driver":"vfio-pci","functions":2'), (USAGE, "at most 4", nvme % '"functions":9'),
+                (USAGE, "a number up to", nvme % '"functions":-1'), (USAGE, "'each' needs", nvme % '"driver":"host","each":[]'),
+                (USAGE, "one of the 1 functions", nvme % '"functions":1,"each":[{"number":1}]'),
+                (USAGE, "function 0 is there twice", nvme % '"functions":1,"each":[{"number":0},{"number":0}]'),
+                (USAGE, "no MAC address", nvme % '"functions":1,"each":[{"number":0,"mac":"01:00:00:00:00:00"}]'),
+                (USAGE, "true or false", nvme % '"functions":1,"each":[{"number":0,"trust":1}]'),
+                (IN_USE, "nvme0n1 is mounted", '{"devices":[{"address":"01:00.0","id":"1b36:0010","driver":"vfio-pci"}]}'),
+                (USAGE, "no NUMA node 7", '{"hugepages":[{"node":7,"pages":1}]}'), (USAGE, "there is no 'pages'", '{"hugepages":[{"node":0}]}')):
+            self.put_json("bad.json", text)
+            self.said(self.ends(self.root_run("host-apply", "bad.json"), status), words)
+            self.unchanged(before)
+        self.said(self.ends(self.root_run("host-apply", "nothing.json"), FAILED), "cannot read nothing.json")
+
+    def module(self, check=False, **args):
+        """data/ansible/pcipass_host.py, as Ansible runs it."""
+        module = os.path.join(os.path.dirname(os.path.dirname(HERE)), "data", "ansible", "pcipass_host.py")
+        self.put_json("args.json", dict({"program": os.path.abspath(PROGRAM), "root": self.root, "_ansible_check_mode": check,
+            "_ansible_verbosity": 0}, **args))
+        result = subprocess.run([module, "args.json"], cwd=self.folder, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, timeout=300)
+        value = json.loads(result.stdout)
+        self.assertEqual(result.returncode, 1 if value.get("failed") else 0)
+        return value
+
+    def test_ansible(self):
+        sriov(self.root)
+        before = tree_of(self.root)
+        checked = self.module(check=True, host=self.WANTED)
+        self.assertIs(checked["changed"], True)
+        self.assertIn({"subject": "0000:04:00.0", "setting": "functions", "is": "0", "wanted": "2"}, checked["drift"])
+        self.unchanged(before)
+        self.assertIs(self.module(host=self.WANTED)["changed"], True)
+        self.assertEqual(self.driver("0000:03:00.0"), "vfio-pci")
+        self.assertEqual(self.module(host=self.WANTED), {"changed": False, "drift": []})
+        self.assertEqual(self.module(check=True, host=self.WANTED), {"changed": False, "drift": []})
+        for words, args in (("is no object", {"host": []}), ("one of 'host' and 'file'", {}), ("no such argument: hots", {"hots": {}}),
+                ("cannot read", {"file": "nothing"}), ("nvme0n1 is mounted", {"host": {"devices": [{"address": "01:00.0", "id": "1b36:0010", "driver": "vfio-pci"}]}}),
+                ("another device", {"host": {"devices": [{"address": "04:00.0", "id": "10de:1b80", "driver": "host"}]}, "check": True})):
+            answer = self.module(**args)
+            self.assertTrue(answer["failed"])
+            self.assertIn(words, answer["msg"])
+
     def test_virtual_functions_at_each_boot(self):
         sriov(self.root)
         out = self.ends(self.root_run("nodedev-setvfs", "04:00.0", "4", "--config"), OK).stdout.decode()
@@ -1750,6 +1830,8 @@ class Manual(Case):
             parts = re.split(r"(?m)^# (.*)$", file.read())
         sections = {title: set(re.findall(r"\*([a-z_]+)\*", text)) for title, text in zip(parts[1::2], parts[2::2])}
         sriov(self.root)
+        with open(os.path.join(self.folder, "host.json"), "w") as file:
+            file.write('{"devices": [{"id": "10de:1b80", "driver": "vfio-pci"}]}')
         for name, devices in (("guest", HOSTDEV % 4), ("soft", "")):
             with open(os.path.join(self.folder, name + ".xml"), "w") as file:
                 file.write((GUEST % ("kvm", devices)).replace("win2k3", name).replace("20605499", "20605499" if devices else "30605499"))
@@ -1762,7 +1844,7 @@ class Manual(Case):
                 "start guest --dry-run", "shutdown guest", "autostart guest", "dompcilist guest",
                 "attach-hostdev soft 04:00.0 --config", "detach-hostdev soft 04:00.0 --config", "domxml-to-native qemu-argv guest",
                 "undefine soft", "event --list", "host-validate", "explain no-iommu", "libvirt-hook --status", "libvirt-hook --enable",
-                "host-dump", "host-setup --check", "host-setup --dry-run", "nodedev-detach 04:00.0 --config --dry-run",
+                "host-dump", "host-apply host.json --check", "host-setup --check", "host-setup --dry-run", "nodedev-detach 04:00.0 --config --dry-run",
                 "nodedev-detach 04:00.0 --config", "nodedev-reattach 04:00.0 --config"):
             verb = (line.split() or ["PCIPASS ALONE"])[0].upper()
             known = set().union(sections["IN MANY VERBS"], *(keys for title, keys in sections.items()

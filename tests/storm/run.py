@@ -8,7 +8,7 @@ the emulated host does hundreds. Guests run in a real QEMU, whose devices are lo
     run.py BUILD sequences [SEED [SEQUENCES]] as many sequences of 20 verbs, four at a time, each from a host at rest
     run.py BUILD killed [SEED [VERBS]]        as verbs, and everything of ours is killed at random meanwhile
     run.py BUILD kills VERB [STEP [FIRST]]    kill -9 at every STEPth system call of a verb and of its children:
-                                              detach, reattach, undo, recover, start, destroy, release; of three
+                                              detach, reattach, undo, recover, start, destroy, release, apply (host-apply); of three
                                               devices at once: detach-many, reattach-many, undo-many, recover-many
     run.py BUILD faults VERB                  no room, no memory, no processes and a bad disk at each call of a verb
     run.py BUILD refused                      the same where a device is in use: it stays
@@ -571,7 +571,7 @@ MOVES = {
     "start": (["start", "a", "--paused"], "in"), "destroy": (["destroy", "a"], "on"), "recover": (["recover"], None),
     "undo": (["changes", "--all"], "out"), "release": (["destroy", "a"], "on"),
     "detach-many": (["nodedev-detach", *MANY], "in"), "reattach-many": (["nodedev-reattach", *MANY], "out"),
-    "undo-many": (["changes", "--all"], "out"), "recover-many": (["recover"], None),
+    "apply": (["host-apply", "host.json"], "in"), "undo-many": (["changes", "--all"], "out"), "recover-many": (["recover"], None),
 }
 
 
@@ -610,6 +610,8 @@ def kills(m, verb, step=1, first=1):
     command, start = MOVES[verb]
     strike = k.released_at if verb == "release" else lambda n: k.killed_at(n, *command)
     good = {"start": ("in", "on"), "destroy": ("in", "on"), "release": ("in",)}.get(verb, ("in", "out"))
+    with open(os.path.join(m.folder, "host.json"), "w") as file:
+        json.dump({"devices": [{"address": NVME, "id": "1b36:0010", "driver": "vfio-pci"}]}, file)
     next_verbs = [["list"], ["recover"], command]
     k.back()
     prepare(k, start)
