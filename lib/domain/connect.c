@@ -93,7 +93,10 @@ static unsigned device_needs(const struct pp_assigning *assigning,
 	case PP_DEV_MEMBALLOON:
 		return pp_text_is(device->memballoon.model, "virtio") ? express : 0;
 	case PP_DEV_RNG:
+	case PP_DEV_FILESYSTEM:
 		return express;
+	case PP_DEV_SHMEM:
+		return CONVENTIONAL;
 	case PP_DEV_WATCHDOG:
 		return pp_text_is(device->watchdog.model, "i6300esb") ? CONVENTIONAL : 0;
 	case PP_DEV_SOUND:

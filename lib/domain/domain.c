@@ -40,7 +40,7 @@ static bool has_iommu(const struct pp_domain *domain)
 
 uint64_t pp_domain_memlock(const struct pp_domain *domain)
 {
-	uint64_t count = count_hostdevs(domain), factor, bytes;
+	uint64_t count = count_hostdevs(domain), shared = 0, factor, bytes;
 
 	if (domain->hard_limit)
 		return domain->hard_limit;
@@ -49,8 +49,12 @@ uint64_t pp_domain_memlock(const struct pp_domain *domain)
 	if (count == 0)
 		return 0;
 	factor = has_iommu(domain) ? count : 1;
+	/* What it shares is mapped for devices too. */
+	for (size_t i = 0; i < domain->n_devices; i++)
+		if (domain->devices[i].kind == PP_DEV_SHMEM)
+			shared += domain->devices[i].shmem.size;
 	if (__builtin_mul_overflow(factor, domain->memory, &bytes) ||
-		__builtin_add_overflow(bytes, (uint64_t)1 << 30, &bytes))
+		__builtin_add_overflow(bytes, ((uint64_t)1 << 30) + shared, &bytes))
 		return UINT64_MAX;
 	return bytes;
 }

@@ -242,6 +242,23 @@ struct pp_audio {
 	int id;
 	const char *type; /* "none", "spice" ... */
 };
+/* Memory that guests, and programs of the host, have together. */
+struct pp_shmem {
+	const char *name;
+	uint64_t size;      /* bytes; plain */
+	const char *server; /* doorbell: a socket of an ivshmem-server */
+	bool master;
+	unsigned vectors; /* 0 not said */
+	enum pp_tristate ioeventfd;
+};
+/* A directory of the host, by virtiofs. */
+struct pp_filesystem {
+	const char *source, *tag;
+	bool readonly;
+	unsigned queue;    /* entries; 0 not said */
+	const char *cache; /* "none", "always"; NULL */
+	enum pp_tristate xattr;
+};
 struct pp_tpm {
 	const char *model; /* "tpm-tis", "tpm-crb"; swtpm, version 2.0 */
 };
@@ -272,6 +289,8 @@ struct pp_domain_device {
 		struct pp_sound sound;
 		struct pp_audio audio;
 		struct pp_tpm tpm;
+		struct pp_shmem shmem; /* model: "ivshmem-plain", "ivshmem-doorbell" */
+		struct pp_filesystem filesystem;
 	};
 };
 const char *pp_domain_device_element(enum pp_domain_device_kind kind); /* "disk", "hostdev" */

@@ -509,6 +509,8 @@ static parse_function *const parsers[PP_DEV_KINDS] = {
 	[PP_DEV_HUB] = pp_parsing_model,
 	[PP_DEV_REDIRDEV] = pp_parsing_redirdev,
 	[PP_DEV_TPM] = pp_parsing_tpm,
+	[PP_DEV_SHMEM] = pp_parsing_shmem,
+	[PP_DEV_FILESYSTEM] = pp_parsing_filesystem,
 };
 
 void pp_parsing_devices(struct pp_parsing *parsing, const struct pp_element *element)

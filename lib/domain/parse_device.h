@@ -23,6 +23,9 @@ PP_DEVICE_PARSER(hostdev);
 PP_DEVICE_PARSER(function); /* <interface type='hostdev'> */
 PP_DEVICE_PARSER(redirdev);
 PP_DEVICE_PARSER(tpm);
+/* parse_share.c */
+PP_DEVICE_PARSER(shmem);
+PP_DEVICE_PARSER(filesystem);
 
 /* What an <interface> says, and its address where it says one. */
 void pp_parsing_mac(struct pp_parsing *parsing, const struct pp_element *interface, uint8_t mac[6],

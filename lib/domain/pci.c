@@ -75,9 +75,14 @@ static int take_explicit(struct pp_placing *placing)
 
 typedef bool filter_function(const struct pp_domain_device *device);
 
+static bool is_filesystem(const struct pp_domain_device *device)
+{
+	return device->kind == PP_DEV_FILESYSTEM;
+}
+
 static bool is_interface(const struct pp_domain_device *device)
 {
-	return device->kind == PP_DEV_INTERFACE || device->kind == PP_DEV_FILESYSTEM;
+	return device->kind == PP_DEV_INTERFACE;
 }
 
 static bool is_sound(const struct pp_domain_device *device)
@@ -113,6 +118,11 @@ static bool is_watchdog(const struct pp_domain_device *device)
 static bool is_video(const struct pp_domain_device *device)
 {
 	return device->kind == PP_DEV_VIDEO;
+}
+
+static bool is_shmem(const struct pp_domain_device *device)
+{
+	return device->kind == PP_DEV_SHMEM;
 }
 
 static bool is_input(const struct pp_domain_device *device)
@@ -211,9 +221,9 @@ static int place_other_controllers(struct pp_placing *placing)
 
 static int place_devices(struct pp_placing *placing)
 {
-	static filter_function *const before[] = {is_interface, is_sound};
+	static filter_function *const before[] = {is_filesystem, is_interface, is_sound};
 	static filter_function *const after[] = {is_disk, is_hostdev, is_balloon, is_rng,
-		is_watchdog, is_video, is_input, is_serial};
+		is_watchdog, is_video, is_shmem, is_input, is_serial};
 	int r = place_pci_controllers(placing, false);
 
 	if (r == 0)

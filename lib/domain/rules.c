@@ -119,7 +119,8 @@ const struct pp_rule pp_grammar_rules[] = {
 		"emulator:path disk*?type controller*?type interface*?type hostdev*?type "
 		"serial*?type console*?type channel*?type parallel*?type video* graphics*?type "
 		"input* "
-		"memballoon rng* panic* watchdog sound* audio* hub* redirdev*?type tpm"},
+		"memballoon rng* panic* watchdog sound* audio* hub* redirdev*?type tpm "
+		"shmem* filesystem*"},
 	{"alias", "name!", ""},
 	{"boot", "order!", ""},
 	{"address.pci", "type " PCI_NUMBERS " multifunction" ON_OFF, ""},
@@ -292,6 +293,20 @@ const struct pp_rule pp_grammar_rules[] = {
 	{"sound.audio", "id!", ""},
 	{"audio", "id! type!=none|spice", ""},
 	{"redirdev.spicevmc", "bus!=usb type", "boot" ADDRESS},
+	{"shmem", "name! role=peer|master",
+		"model+:shmem.model size server:shmem.server msi:shmem.msi" ADDRESS},
+	{"shmem.model", "type!=ivshmem-plain|ivshmem-doorbell", ""},
+	{"size", "unit", "#text"},
+	{"shmem.server", "path!", ""},
+	{"shmem.msi", "enabled=on vectors ioeventfd" ON_OFF, ""},
+	{"filesystem", "type=mount accessmode=passthrough",
+		"driver+:filesystem.driver binary:filesystem.binary source+:filesystem.source "
+		"target+:filesystem.target readonly:empty" ADDRESS},
+	{"filesystem.driver", "type!=virtiofs queue", ""},
+	{"filesystem.binary", "xattr" ON_OFF, "cache:filesystem.cache"},
+	{"filesystem.cache", "mode!=none|always", ""},
+	{"filesystem.source", "dir!", ""},
+	{"filesystem.target", "dir!", ""},
 	{"tpm", "model=tpm-tis|tpm-crb", "backend+:tpm-backend?type alias"},
 	{"tpm-backend.emulator", "type version=2.0", ""},
 };

@@ -269,6 +269,15 @@ static int validate_targets(const struct validation *v, size_t index)
 			return fail(v, device->line,
 				"target dev='%s' is used already by the disk on line %d",
 				device->disk.target, other->line);
+		if (device->kind == PP_DEV_SHMEM && !strcmp(device->shmem.name, other->shmem.name))
+			return fail(v, device->line,
+				"<shmem name='%s'> is there already on line %d", device->shmem.name,
+				other->line);
+		if (device->kind == PP_DEV_FILESYSTEM &&
+			!strcmp(device->filesystem.tag, other->filesystem.tag))
+			return fail(v, device->line,
+				"<target dir='%s'> is used already by the <filesystem> on line %d",
+				device->filesystem.tag, other->line);
 		if (device->kind == PP_DEV_AUDIO && device->audio.id == other->audio.id)
 			return fail(v, device->line, "<audio id='%d'> is there already on line %d",
 				device->audio.id, other->line);
@@ -325,6 +334,27 @@ static int validate_spice(const struct validation *v, const struct pp_domain_dev
 		pp_domain_device_element(device->kind));
 }
 
+/* Whoever serves a directory works on the guest's memory. */
+static bool all_memory_is_shared(const struct pp_domain *domain)
+{
+	bool shared = domain->memory_shared;
+
+	for (size_t i = 0; i < domain->n_cells; i++)
+		if (domain->cells[i].shared == PP_OFF ||
+			(domain->cells[i].shared == PP_UNSET && !domain->memory_shared))
+			return false;
+	return shared || domain->n_cells > 0;
+}
+
+static int validate_filesystem(const struct validation *v, const struct pp_domain_device *device)
+{
+	if (device->kind != PP_DEV_FILESYSTEM || all_memory_is_shared(v->domain))
+		return 0;
+	return fail(v, device->line,
+		"virtiofs needs memory that is shared with whoever serves the directory: "
+		"<memoryBacking><source type='memfd'/><access mode='shared'/></memoryBacking>");
+}
+
 static int validate_device(const struct validation *v, const struct pp_domain_device *device)
 {
 	if (device->place.type != PP_PLACE_NONE && !place_fits(device))
@@ -365,6 +395,8 @@ int pp_domain_validate(const struct pp_domain *domain, const char *file, struct 
 		r = validate_device(&v, &domain->devices[i]);
 		if (r == 0)
 			r = validate_spice(&v, &domain->devices[i]);
+		if (r == 0)
+			r = validate_filesystem(&v, &domain->devices[i]);
 		if (r == 0)
 			r = validate_targets(&v, i);
 	}

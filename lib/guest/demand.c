@@ -15,6 +15,21 @@ static int refuse_folder(
 		path);
 }
 
+static int need_folder(
+	const struct pp_domain_device *device, const char *file, struct pp_error *error)
+{
+	struct stat found;
+
+	if (stat(device->filesystem.source, &found) < 0)
+		return pp_error_errno(error, -errno, "%s:%d: cannot look at <filesystem> %s", file,
+			device->line, device->filesystem.source);
+	if (S_ISDIR(found.st_mode))
+		return 0;
+	return pp_error_set(error, PP_STATUS_FAILED, -ENOTDIR,
+		"%s:%d: <filesystem> names %s, which is no directory", file, device->line,
+		device->filesystem.source);
+}
+
 int pp_demand_files(const struct pp_domain *domain, const char *file, struct pp_error *error)
 {
 	const struct pp_domain_os *os = &domain->os;
@@ -29,6 +44,8 @@ int pp_demand_files(const struct pp_domain *domain, const char *file, struct pp_
 
 		if (device->kind == PP_DEV_DISK)
 			r = refuse_folder("disk", device->disk.source, file, device->line, error);
+		if (device->kind == PP_DEV_FILESYSTEM)
+			r = need_folder(device, file, error);
 		if (r >= 0 && device->rom_enabled != PP_OFF)
 			r = refuse_folder("rom", device->rom_file, file, device->line, error);
 	}

@@ -7,7 +7,8 @@
 #include "base/error.h"
 #include "lib/domain/domain.h"
 
-/* A directory where QEMU needs a file. What is not there at all is said by whoever opens it. */
+/* A directory where QEMU needs a file, or the other way round. What is not there at all is said by
+ * whoever opens it. */
 int pp_demand_files(const struct pp_domain *domain, const char *file, struct pp_error *error);
 
 #endif

@@ -274,7 +274,9 @@ int pp_descriptor_open(
 		return pp_network_tap(file, ret_fd, error);
 	case PP_FILE_NODE:
 	case PP_FILE_TPM:
-		break; /* room.c, swtpm.c */
+	case PP_FILE_SHARE:
+	case PP_FILE_SHMEM:
+		break; /* room.c, swtpm.c, virtiofsd.c, shmem.c */
 	}
 	return -EINVAL;
 }

@@ -5,7 +5,9 @@
 #include "lib/guest/log.h"
 #include "lib/guest/pins.h"
 #include "lib/guest/room.h"
+#include "lib/guest/shmem.h"
 #include "lib/guest/swtpm.h"
+#include "lib/guest/virtiofsd.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -86,8 +88,8 @@ static int place_own(int folder_fd, struct placed *placed, struct pp_error *erro
 	return 0;
 }
 
-static int place_files(
-	const struct pp_record_launch *launch, struct placed *placed, struct pp_error *error)
+static int place_files(int folder_fd, const struct pp_record_launch *launch, struct placed *placed,
+	struct pp_error *error)
 {
 	for (size_t i = 0; i < launch->n_files; i++) {
 		const struct pp_launch_file *file = &launch->files[i];
@@ -96,6 +98,11 @@ static int place_files(
 			continue; /* room.c */
 		if (file->use == PP_FILE_TPM)
 			r = pp_swtpm_open(launch, file->path, placed->fds[0].parent, &fd, error);
+		else if (file->use == PP_FILE_SHARE)
+			r = pp_virtiofsd_open(
+				launch, file, folder_fd, placed->fds[0].parent, &fd, error);
+		else if (file->use == PP_FILE_SHMEM)
+			r = pp_shmem_open(launch, file, &fd, error);
 		else
 			r = pp_descriptor_open(file, launch->ids[i], &fd, error);
 		if (r < 0)
@@ -145,7 +152,7 @@ int pp_engine_spawn(int folder_fd, const struct pp_record_launch *launch, int *r
 	if (r >= 0)
 		r = place_own(folder_fd, &placed, error);
 	if (r >= 0)
-		r = place_files(launch, &placed, error);
+		r = place_files(folder_fd, launch, &placed, error);
 	if (r >= 0)
 		r = open_engine(folder_fd, &engine, error);
 	if (r < 0)

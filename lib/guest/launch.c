@@ -247,6 +247,7 @@ static int copy_files(struct pp_arena *arena, const struct pp_launch *launch,
 		files[i] = launch->files[i];
 		files[i].path = pp_arena_strdup(arena, files[i].path);
 		files[i].tap = copy(arena, files[i].tap, &oom);
+		files[i].more = copy(arena, files[i].more, &oom);
 		int r = files[i].image ? pp_descriptor_id(files[i].path, &id, error) : 0;
 		if (r < 0)
 			return r;

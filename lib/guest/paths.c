@@ -5,6 +5,7 @@
 #include "lib/domain/domain.h"
 #include "lib/context.h"
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -78,6 +79,16 @@ static void judge_emulator(struct list *list, struct pp_guest_path *emulator)
 	list->oom |= (foreign || !pp_text_starts(real, "/usr/")) && !emulator->fault;
 }
 
+static void add_shmem(struct list *list, const char *element, const struct pp_shmem *shmem)
+{
+	PP_FREE char *path = NULL;
+
+	if (!shmem->server && asprintf(&path, "/dev/shm/%s", shmem->name) < 0)
+		path = NULL;
+	list->oom |= !shmem->server && !path;
+	add(list, element, shmem->server ? shmem->server : path, true);
+}
+
 static void add_device(struct list *list, const struct pp_domain_device *device)
 {
 	const char *element = pp_domain_device_element(device->kind);
@@ -108,6 +119,12 @@ static void add_device(struct list *list, const struct pp_domain_device *device)
 		break;
 	case PP_DEV_INPUT:
 		add(list, element, device->input.source, true);
+		break;
+	case PP_DEV_FILESYSTEM:
+		add(list, element, device->filesystem.source, !device->filesystem.readonly);
+		break;
+	case PP_DEV_SHMEM:
+		add_shmem(list, element, &device->shmem);
 		break;
 	default:
 		break;

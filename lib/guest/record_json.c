@@ -96,6 +96,8 @@ static const char *const file_uses[] = {
 	[PP_FILE_TAP] = "tap",
 	[PP_FILE_NODE] = "node",
 	[PP_FILE_TPM] = "tpm",
+	[PP_FILE_SHARE] = "share",
+	[PP_FILE_SHMEM] = "shmem",
 };
 
 static struct pp_json *file_json(const struct pp_launch_file *file, const char *id)
@@ -112,7 +114,10 @@ static struct pp_json *file_json(const struct pp_launch_file *file, const char *
 		pp_json_set_bool(json, "shared", file->shared) < 0 ||
 		pp_json_set_string(json, "id", id) < 0 ||
 		pp_json_set_string(json, "tap", file->tap) < 0 ||
-		(file->tap && pp_json_set_string(json, "mac", mac) < 0))
+		(file->tap && pp_json_set_string(json, "mac", mac) < 0) ||
+		(file->size && pp_json_set_int(json, "size", (int64_t)file->size) < 0) ||
+		(file->readonly && pp_json_set_bool(json, "readonly", true) < 0) ||
+		(file->more && pp_json_set_string(json, "more", file->more) < 0))
 		return NULL;
 	return PP_TAKE(json);
 }
@@ -317,6 +322,10 @@ static void read_file(struct reader *reader, const struct pp_json *json,
 		.shared = read_bool(&inner, "shared")};
 	*ret_id = read_text(&inner, "id");
 	ret_file->tap = read_text(&inner, "tap");
+	ret_file->more = read_text(&inner, "more");
+	ret_file->readonly = pp_json_get(json, "readonly") && read_bool(&inner, "readonly");
+	if (pp_json_get(json, "size"))
+		ret_file->size = (uint64_t)read_int(&inner, "size", 1, INT64_MAX);
 	if (ret_file->tap && !read_mac(pp_json_get_string(json, "mac"), ret_file->mac))
 		find_fault(reader, "files");
 	reader->oom |= inner.oom;

@@ -294,6 +294,15 @@ static int make_proc(int root)
 	return r < 0 ? r : attach(root, proc, "/proc");
 }
 
+static int show_share(int root, int fd)
+{
+	int r = make_folders(root, PP_ROOM_SHARE);
+	if (r >= 0)
+		r = attach(root, fd, PP_ROOM_SHARE);
+	close(fd);
+	return r;
+}
+
 static int furnish(int root, const struct pp_room *room)
 {
 	const uint64_t plain = MOUNT_ATTR_NOEXEC | MOUNT_ATTR_NODEV;
@@ -307,7 +316,9 @@ static int furnish(int root, const struct pp_room *room)
 		r = make_proc(root);
 	if (r >= 0)
 		r = make_dev(root, room);
-	return r < 0 ? r : show(root, room->own, 0, plain);
+	if (r >= 0 && room->own)
+		return show(root, room->own, 0, plain);
+	return r < 0 ? r : show_share(root, room->share_fd);
 }
 
 /* The new root lies over the old one: that works wherever the host's own root is (the first one,

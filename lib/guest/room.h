@@ -20,11 +20,14 @@ struct pp_room_node {
 struct pp_room {
 	uid_t uid;
 	gid_t gid;
-	const char *own;            /* its own folder: there under the same path */
+	const char *own; /* its own folder: there under the same path; NULL: none */
+	int share_fd;    /* without OWN: a mount that is shown as PP_ROOM_SHARE, and closed */
 	const char *const *folders; /* more folders to read, NULL-terminated */
 	const struct pp_room_node *nodes;
 	size_t n_nodes;
 };
+
+#define PP_ROOM_SHARE "/share"
 
 /* What the launch needs, as the host is now; in the arena. */
 int pp_room_plan(const struct pp_record_launch *launch, struct pp_arena *arena,

@@ -60,6 +60,12 @@ const char *pp_arguments_image(
 const char *pp_arguments_node(struct pp_arguments *arguments, const char *path);
 /* The descriptor's number of a socket to its TPM; 0: none are passed. */
 int pp_arguments_tpm(struct pp_arguments *arguments);
+/* Memory of the host's, which QEMU opens by the name that comes back. */
+const char *pp_arguments_shmem(struct pp_arguments *arguments, const char *path, uint64_t size);
+/* The descriptor's number of a socket to who serves a directory; 0: none are passed. MORE, in the
+ * arena: options of virtiofsd, or NULL. */
+int pp_arguments_share(
+	struct pp_arguments *arguments, const struct pp_filesystem *filesystem, const char *more);
 /* The descriptor's number of a tap, and of vhost; 0: none are passed. */
 int pp_arguments_tap(
 	struct pp_arguments *arguments, const struct pp_interface *interface, const char *bridge);
@@ -100,6 +106,10 @@ void pp_arguments_hostdev(struct pp_arguments *arguments, const struct pp_domain
 void pp_arguments_redirdev(struct pp_arguments *arguments, const struct pp_domain_device *device);
 void pp_arguments_input(struct pp_arguments *arguments, const struct pp_domain_device *device);
 void pp_arguments_swtpm(struct pp_arguments *arguments, const struct pp_domain_device *device);
+/* argv_share.c */
+void pp_arguments_shmem_device(
+	struct pp_arguments *arguments, const struct pp_domain_device *device);
+void pp_arguments_filesystem(struct pp_arguments *arguments, const struct pp_domain_device *device);
 void pp_arguments_sound(struct pp_arguments *arguments, const struct pp_domain_device *device);
 /* Which device a boot device of <os> means; NULL: none. */
 const struct pp_domain_device *pp_boot_target(

@@ -124,6 +124,8 @@ static const struct part {
 	{PP_DEV_HOSTDEV, pp_arguments_hostdev},
 	{PP_DEV_MEMBALLOON, put_balloon},
 	{PP_DEV_RNG, put_rng},
+	{PP_DEV_SHMEM, pp_arguments_shmem_device},
+	{PP_DEV_FILESYSTEM, pp_arguments_filesystem},
 	{PP_DEV_PANIC, put_panic},
 };
 

@@ -23,15 +23,20 @@ enum pp_file_use {
 	PP_FILE_TAP,    /* a network interface made for it; PATH: the bridge that it is a port of */
 	PP_FILE_NODE,   /* no descriptor: a node of its own in /dev, for what is opened by name */
 	PP_FILE_TPM,    /* a socket of a swtpm that is started for it; PATH: where its state is */
+	PP_FILE_SHARE,  /* a socket of a virtiofsd that is started for it; PATH: its directory */
+	PP_FILE_SHMEM,  /* memory in /dev/shm; made, with its size, where it is not there */
 };
 struct pp_launch_file {
 	enum pp_file_use use;
 	const char *path;
-	int fd;          /* its number in QEMU */
-	bool image;      /* a disk's: two guests may not write it, */
-	bool shared;     /* unless both say that it is shared */
-	const char *tap; /* its name, "vnet%d": the kernel puts in a number */
-	uint8_t mac[6];  /* of the guest's side */
+	int fd;           /* its number in QEMU */
+	bool image;       /* a disk's: two guests may not write it, */
+	bool shared;      /* unless both say that it is shared */
+	const char *tap;  /* its name, "vnet%d": the kernel puts in a number */
+	uint8_t mac[6];   /* of the guest's side */
+	uint64_t size;    /* of SHMEM */
+	bool readonly;    /* of SHARE */
+	const char *more; /* of SHARE: options of virtiofsd, "cache=always,xattr"; or NULL */
 };
 
 struct pp_network_bridge {

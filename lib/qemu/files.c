@@ -44,7 +44,8 @@ const char *pp_arguments_file(
 	if (!file)
 		return "";
 	const char *name = pp_arena_printf(arguments->arena,
-		use == PP_FILE_COPY ? "/proc/self/fd/%d" : "/dev/fdset/%d", file->fd);
+		use == PP_FILE_COPY || use == PP_FILE_SHMEM ? "/proc/self/fd/%d" : "/dev/fdset/%d",
+		file->fd);
 	if (!name)
 		arguments->failed = pp_error_oom(arguments->error);
 	return name ? name : "";
@@ -85,6 +86,31 @@ int pp_arguments_tap(
 		return 0;
 	file->tap = interface->target ? interface->target : "vnet%d";
 	memcpy(file->mac, interface->mac, sizeof(file->mac));
+	return file->fd;
+}
+
+const char *pp_arguments_shmem(struct pp_arguments *arguments, const char *path, uint64_t size)
+{
+	size_t before = arguments->n_files;
+	const char *name = pp_arguments_file(arguments, PP_FILE_SHMEM, path);
+
+	if (arguments->n_files > before)
+		arguments->files[before].size = size;
+	return name;
+}
+
+int pp_arguments_share(
+	struct pp_arguments *arguments, const struct pp_filesystem *filesystem, const char *more)
+{
+	struct pp_launch_file *file =
+		arguments->options->first_fd > 0
+			? add_file(arguments, PP_FILE_SHARE, filesystem->source)
+			: NULL;
+
+	if (!file)
+		return 0;
+	file->readonly = filesystem->readonly;
+	file->more = more;
 	return file->fd;
 }
 

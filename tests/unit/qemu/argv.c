@@ -227,6 +227,46 @@ static void backing_files_are_nodes(void **state)
 	pp_qemu_capabilities_free(capabilities);
 }
 
+/* What is behind a directory and memory that are shared: their words are not QEMU's. */
+static void what_is_shared_is_told(void **state)
+{
+	const struct pp_launch_options passed = {.firmwares = definitions_firmwares(),
+		.folder = "/run",
+		.qmp_fd = 10,
+		.first_fd = 12};
+	struct pp_qemu_capabilities *capabilities = definitions_qemu();
+	struct definition definition;
+	size_t length = 0;
+	PP_FREE char *xml = definitions_read("shares-q35", ".xml", &length);
+	static const struct pp_launch_file expected[] = {
+		{.use = PP_FILE_SHMEM, .path = "/dev/shm/together", .size = 32 << 20},
+		{.use = PP_FILE_CONNECT, .path = "/run/ivshmem,1.sock"},
+		{.use = PP_FILE_SHARE, .path = "/srv/share"},
+		{.use = PP_FILE_SHARE,
+			.path = "/srv/other",
+			.more = "cache=always,xattr",
+			.readonly = true},
+	};
+
+	char *last = strstr(xml, "<alias name='ua-other'/>");
+	assert_non_null(last);
+	memcpy(last, "<readonly/>             ", strlen("<alias name='ua-other'/>"));
+	definition_build(&definition, "shares-q35", xml, length, capabilities, &passed);
+	assert_int_equal(definition.launch->n_files, PP_COUNT(expected));
+	for (size_t i = 0; i < PP_COUNT(expected); i++) {
+		const struct pp_launch_file *file = &definition.launch->files[i];
+
+		assert_int_equal(file->use, expected[i].use);
+		assert_string_equal(file->path, expected[i].path);
+		assert_int_equal(file->size, expected[i].size);
+		assert_int_equal(file->readonly, expected[i].readonly);
+		assert_true(
+			pp_text_is(file->more, expected[i].more) || file->more == expected[i].more);
+	}
+	definition_done(&definition);
+	pp_qemu_capabilities_free(capabilities);
+}
+
 static void inherited_monitor_is_a_descriptor(void **state)
 {
 	const struct pp_launch_options with_fd = {.folder = "/run/x", .qmp_fd = 9};
@@ -273,6 +313,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(launch_tells_what_its_owner_needs),
 		cmocka_unit_test(files_become_descriptors),
 		cmocka_unit_test(backing_files_are_nodes),
+		cmocka_unit_test(what_is_shared_is_told),
 		cmocka_unit_test(inherited_monitor_is_a_descriptor),
 	};
 
