@@ -121,6 +121,52 @@ static int validate_firmware(const struct validation *v)
 	return 0;
 }
 
+static bool needs_rom(const struct pp_domain_device *device)
+{
+	static const char *const models[] = {"vga", "cirrus", "qxl", "vmvga"};
+
+	for (size_t i = 0; device->kind == PP_DEV_VIDEO && i < PP_COUNT(models); i++)
+		if (pp_text_is(device->video.model, models[i]))
+			return true;
+	return false;
+}
+
+/* qboot: loads the kernel and nothing else, runs no ROM, knows no keys. */
+static int validate_qboot(const struct validation *v)
+{
+	const struct pp_domain *domain = v->domain;
+	const struct pp_domain_os *os = &domain->os;
+
+	if (!pp_text_ends(os->loader, "/qboot.rom"))
+		return 0;
+	if (!os->q35)
+		return fail(v, os->loader_line, "qboot is for a q35 guest");
+	if (!os->kernel)
+		return fail(v, os->loader_line,
+			"qboot loads a <kernel> and nothing else: from disks, CDs and networks it "
+			"cannot boot");
+	if (os->n_boot || os->boot_menu == PP_ON || os->bios_serial == PP_ON ||
+		os->reboot_timeout >= 0)
+		return fail(v, os->line,
+			"qboot loads the <kernel>, and asks nobody: <boot>, <bootmenu> and <bios> "
+			"are "
+			"for other firmware");
+	for (size_t i = 0; i < domain->n_devices; i++) {
+		const struct pp_domain_device *device = &domain->devices[i];
+
+		if (device->boot_order)
+			return fail(v, device->line, "qboot boots the <kernel>, not this device");
+		if (device->rom_file && device->rom_enabled != PP_OFF)
+			return fail(v, device->line, "qboot runs no ROM, this one neither");
+		if (needs_rom(device))
+			return fail(v, device->line,
+				"qboot runs no ROM, without which a display of model '%s' shows "
+				"nothing: virtio or none",
+				device->video.model);
+	}
+	return 0;
+}
+
 static int validate_boot(const struct validation *v)
 {
 	const struct pp_domain *domain = v->domain;
@@ -389,6 +435,8 @@ int pp_domain_validate(const struct pp_domain *domain, const char *file, struct 
 		r = validate_bios(&v);
 	if (r == 0)
 		r = validate_firmware(&v);
+	if (r == 0)
+		r = validate_qboot(&v);
 	if (r == 0)
 		r = validate_boot(&v);
 	for (size_t i = 0; r == 0 && i < domain->n_devices; i++) {
