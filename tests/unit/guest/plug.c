@@ -7,6 +7,9 @@
 #include "lib/guest/settle.h"
 #include "lib/guest/steer.h"
 #include "lib/qemu/hotplug.h"
+#include <sched.h>
+#include <sys/mount.h>
+#include <sys/sysmacros.h>
 
 #define HOSTDEV(bus, alias, slot)                                                                  \
 	"<hostdev mode='subsystem' type='pci' managed='yes'><source><address domain='0x0000' "     \
@@ -32,6 +35,14 @@ static const char *const argv[] = {"qemu-system-x86_64", "-nodefaults", "-no-use
 	"ICH9-LPC.acpi-pci-hotplug-with-bridge-support=off", PORT("1"), PORT("2"), "-device",
 	"edu,id=hostdev0,bus=pci.1,addr=0", NULL};
 
+/* The same, and it has a node open that stands for the second device's IOMMU group. */
+static const char *const argv_open[PP_COUNT(argv) + 2] = {"qemu-system-x86_64", "-nodefaults",
+	"-no-user-config", "-display", "none", "-S", "-M", "q35,accel=tcg", "-m", "32", "-chardev",
+	"socket,id=m,fd=10,server=on,wait=off", "-mon", "chardev=m,mode=control", "-chardev",
+	"socket,id=v,fd=11,server=on,wait=off", "-mon", "chardev=v,mode=control", "-global",
+	"ICH9-LPC.acpi-pci-hotplug-with-bridge-support=off", PORT("1"), PORT("2"), "-device",
+	"edu,id=hostdev0,bus=pci.1,addr=0", "-chardev", "file,id=kept,path=/dev/vfio/77", NULL};
+
 static const struct pp_address second = {.bus = 2};
 
 static void write_live(struct run *run, const char *text)
@@ -41,11 +52,11 @@ static void write_live(struct run *run, const char *text)
 }
 
 /* A guest that runs, as far as everybody can tell, with what TEXT says. */
-static void start(struct run *run, const char *text)
+static void start_with(struct run *run, const char *const *engine, const char *text)
 {
 	struct pp_record_launch launch = {.uuid = "6d1a4a0e-5d0c-4b0e-8a3e-0a5b1c2d3e4f",
 		.id = 1,
-		.argv = argv,
+		.argv = engine,
 		.paused = true,
 		.start_ms = RUN_MS,
 		.stop_ms = RUN_MS};
@@ -66,6 +77,11 @@ static void start(struct run *run, const char *text)
 		fail_msg("%s", run->error.text);
 	close(lock_fd);
 	assert_int_equal(pp_supervisor_await(run->status_fd, RUN_MS), 1);
+}
+
+static void start(struct run *run, const char *text)
+{
+	start_with(run, argv, text);
 }
 
 static char *read_text(struct run *run, const char *name)
@@ -236,6 +252,62 @@ static void a_definition_changes_with_the_run(void **state)
 	assert_false(definition_has(run, "hostdev1"));
 }
 
+/* Devices and nodes of this process's own, seen by what it starts alone: the second device is of
+ * IOMMU group 77. false: that is not allowed here. */
+static bool make_groups(void)
+{
+	static const struct {
+		const char *name;
+		unsigned minor;
+	} nodes[] = {{"null", 3}, {"zero", 5}, {"full", 7}, {"urandom", 9}, {"vfio/77", 7},
+		{"vfio/78", 5}};
+	static const char devices[] = "/sys/bus/pci/devices";
+	char path[128];
+
+	if (geteuid() != 0 || access(devices, F_OK) < 0 || unshare(CLONE_NEWNS) < 0 ||
+		mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
+		mount("none", devices, "tmpfs", 0, "mode=0755") < 0 ||
+		mount("none", "/dev", "tmpfs", 0, "mode=0755") < 0)
+		return false;
+	assert_int_equal(mkdir("/dev/vfio", 0755), 0);
+	for (size_t i = 0; i < PP_COUNT(nodes); i++) {
+		snprintf(path, sizeof(path), "/dev/%s", nodes[i].name);
+		if (mknod(path, S_IFCHR | 0666, makedev(1, nodes[i].minor)) < 0)
+			return false;
+	}
+	for (unsigned bus = 1; bus <= 2; bus++) {
+		snprintf(path, sizeof(path), "%s/0000:%02x:00.0", devices, bus);
+		assert_int_equal(mkdir(path, 0755), 0);
+		strcat(path, "/iommu_group");
+		assert_int_equal(symlink(bus == 2 ? "../groups/77" : "../groups/78", path), 0);
+	}
+	return true;
+}
+
+/* QEMU says that it is gone, and has not let go of it: that is said, and nobody else gets it. */
+static void what_qemu_keeps_open_is_not_given_back(void **state)
+{
+	struct run *run = *state;
+	const char *const add[] = {
+		"driver", "edu", "id", "hostdev1", "bus", "pci.2", "addr", "0x0.0x1", NULL};
+	const char *const del[] = {"id", "hostdev1", NULL};
+	const char *const kept[] = {"id", "kept", NULL};
+
+	if (!make_groups())
+		skip();
+	start_with(run, argv_open, DOMAIN(ONE TWO));
+	qemu(run, "device_add", add);
+	qemu(run, "device_del", del);
+	becomes(run, "hostdev0 ", "still has its IOMMU group open");
+	assert_true(plug_is(run, "0000:02:00.0"));
+	/* The next look finds it as it was. */
+	assert_int_equal(pp_guest_settle_name(run->context, "g", NULL, &run->error), 0);
+	assert_true(plug_is(run, "still has its IOMMU group open"));
+	qemu(run, "chardev-remove", kept);
+	assert_int_equal(pp_guest_settle_name(run->context, "g", NULL, &run->error), 0);
+	becomes(run, "hostdev0 ", NULL);
+}
+
 static void a_bad_file_is_as_good_as_none(void **state)
 {
 	static const char *const bad[] = {"", "{", "[]", "{}", "{\"version\":2}", "\xff\xfe",
@@ -298,6 +370,8 @@ int main(void)
 		TEST(a_function_that_nobody_has_seen_goes_out_again),
 		TEST(what_went_while_nobody_listened_is_found),
 		TEST(a_definition_changes_with_the_run),
+		/* Last: what it makes for itself stays with this process. */
+		TEST(what_qemu_keeps_open_is_not_given_back),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
