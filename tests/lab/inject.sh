@@ -26,7 +26,7 @@ memory() {
 	remembered=0
 	for file in "$journals"/[0-9]*; do
 		{ mapfile -t lines <"$file"; } 2>/dev/null || continue
-		[ "${lines[-1]-}" = released ] || remembered=$((remembered + 1))
+		[ ${#lines[@]} -gt 0 ] && [ "${lines[-1]}" = released ] || remembered=$((remembered + 1))
 	done
 }
 
@@ -41,6 +41,40 @@ owners() {
 		[[ "${words[*]}" != *"host=$1"* ]] || owners=$((owners + 1))
 	done
 } 2>/dev/null
+
+# Verbs without the start of a program for each (tests/lab/verbs.c), many times as quick here.
+verbs_begin() {
+	local fifo=/tmp/verbs.$BASHPID
+	mkfifo "$fifo.ask" "$fifo.answer"
+	"$PWD/build/dev/tests/verbs" <"$fifo.ask" >"$fifo.answer" &
+	exec {verbs_ask}>"$fifo.ask" {verbs_answer}<"$fifo.answer"
+}
+verbs_end() { exec {verbs_ask}>&- {verbs_answer}<&-; }
+# verb OUT WORDS...: exit status; what it says is in OUT
+verb() {
+	local IFS=$'\t' answer=125
+	echo "$*" >&"$verbs_ask"
+	read -r -u "$verbs_answer" answer || answer=125
+	return "$answer"
+}
+# domstate GUEST: in $word
+domstate() {
+	local lines line
+	word=
+	verb /tmp/domstate.out pcipass domstate "$1"
+	mapfile -t lines </tmp/domstate.out
+	for line in "${lines[@]}"; do
+		case $line in
+		"shut off" | crashed | paused | running | starting | "in shutdown") word=$line ;;
+		esac
+	done
+}
+# A QEMU without a guest, which is there in no time (tests/lab/stand-in.c), under its name
+stand_in() {
+	mkdir -p /usr/local/lib/stand-in
+	cp "$PWD/build/dev/tests/qemu-system-stand-in" /usr/local/lib/stand-in/qemu-system-x86_64
+	echo /usr/local/lib/stand-in/qemu-system-x86_64
+}
 
 callkill=$PWD/build/dev/tests/callkill
 killer=$PWD/build/dev/tests/killer

@@ -547,7 +547,7 @@ def faults(m, verb):
             continue
         f.tried += 1
         text = "%s: %s: exit %d" % (verb, text, status)
-        where = f.settled()
+        where = f.state() if status == 5 else f.settled()
         want = {0: (end,), 5: (start, end, None)}.get(status, (start,))
         if "standard output" in said:  # that it is done could not be said
             want = (start, end)
