@@ -27,8 +27,7 @@ static const struct model {
 		0, 0},
 	[PP_BUS_UPSTREAM] = {"pcie-switch-upstream-port", PP_CONNECT_UPSTREAM,
 		PP_CONNECT_DOWNSTREAM, 0, 31},
-	[PP_BUS_DOWNSTREAM] = {"pcie-switch-downstream-port",
-		PP_CONNECT_DOWNSTREAM,
+	[PP_BUS_DOWNSTREAM] = {"pcie-switch-downstream-port", PP_CONNECT_DOWNSTREAM,
 		PP_CONNECT_PCIE | PP_CONNECT_UPSTREAM | PP_CONNECT_TO_PCI_BRIDGE | PP_CONNECT_AUTO,
 		0, 0},
 	[PP_BUS_EXPANDER] = {"pci-expander-bus", PP_CONNECT_EXPANDER,
@@ -204,8 +203,7 @@ int pp_bus_take(struct pp_bus_set *set, const struct pp_place *place, unsigned n
 	return 0;
 }
 
-/* Whether a bus hangs, as far as is known by now, below the one that a controller makes. */
-static bool is_below(const struct pp_bus_set *set, unsigned bus, int controller)
+bool pp_bus_is_below(const struct pp_bus_set *set, unsigned bus, int controller)
 {
 	for (unsigned steps = 0; controller > 0 && steps < PP_BUS_MAX; steps++) {
 		if (bus == (unsigned)controller)
@@ -248,7 +246,7 @@ int pp_bus_find_for(
 	for (place.bus = 0; place.bus < set->n_buses; place.bus++) {
 		const struct pp_bus *bus = &set->buses[place.bus];
 
-		if (accepts(bus, needs, false) && !is_below(set, place.bus, behind) &&
+		if (accepts(bus, needs, false) && !pp_bus_is_below(set, place.bus, behind) &&
 			find_on_bus(bus, needs, &place)) {
 			*ret_place = place;
 			return 0;
@@ -302,8 +300,8 @@ unsigned pp_bus_windows(const struct pp_bus_set *set, unsigned index)
 			const struct pp_domain_device *device = bus->slots[slot].owners[function];
 			int behind = pp_bus_behind(device);
 
-			/* Behind an address there are only larger ones: this ends. */
-			if (behind > (int)index && (unsigned)behind < set->n_buses)
+			/* No bus is below itself: this ends. */
+			if (behind > 0 && (unsigned)behind < set->n_buses)
 				count += pp_bus_windows(set, behind);
 			else if (device && behind < 0)
 				own = own || takes_io(bus, device);

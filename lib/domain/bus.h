@@ -79,6 +79,8 @@ bool pp_bus_slot_is_free(const struct pp_bus_set *set, unsigned bus, unsigned sl
 
 /* The bus that a controller makes; -1: it makes none. */
 int pp_bus_behind(const struct pp_domain_device *device);
+/* Whether a bus hangs, as far as is known by now, below the one that a controller makes. */
+bool pp_bus_is_below(const struct pp_bus_set *set, unsigned bus, int controller);
 /* SeaBIOS gives each conventional bus a window of 4 KiB of I/O addresses, and stops ("out of I/O
  * address space") where they do not fit below what the machine has. */
 unsigned pp_bus_windows(const struct pp_bus_set *set, unsigned bus);

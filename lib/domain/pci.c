@@ -59,13 +59,13 @@ static int take_explicit(struct pp_placing *placing)
 				"this <%s> is not on the guest's PCI, and can have no address "
 				"there",
 				pp_domain_device_element(device->kind));
-		if (device->kind == PP_DEV_CONTROLLER &&
-			device->controller.type == PP_CONTROLLER_PCI &&
-			(unsigned)device->controller.index <= device->place.bus)
+		if (pp_bus_is_below(placing->set, device->place.bus, pp_bus_behind(device)))
 			return pp_assigning_fail(assigning, device->place.line,
-				"PCI controller %d cannot be on bus 0x%02x: its index must be "
-				"larger than that",
-				device->controller.index, device->place.bus);
+				"PCI controller %d cannot be on bus 0x%02x, which is %s",
+				device->controller.index, device->place.bus,
+				(unsigned)device->controller.index == device->place.bus
+					? "its own"
+					: "itself behind that controller");
 		r = pp_placing_settle(placing, i, &device->place, assigning->needs[i], true);
 	}
 	return r;

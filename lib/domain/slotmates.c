@@ -18,6 +18,16 @@ bool pp_placing_is_ich9(const struct pp_domain_device *device, int index)
 	       pp_usb_is_ich9(device->controller.model) && device->controller.index == index;
 }
 
+/* libvirt's dry run does not remember the slots that it finds: there each of them takes one, and a
+ * bridge is added a little early. We count like that where slots are not short. */
+static bool is_remembered(
+	const struct pp_placing *placing, const struct pp_domain_device *owner, unsigned bus)
+{
+	bool preferred = placing->assigning->domain->os.q35 && bus == 0;
+
+	return !placing->dry || placing->tight || preferred || owner->place.type == PP_PLACE_PCI;
+}
+
 /* In the dry run the others' places are only in the set. */
 static bool ich9_slot(const struct pp_placing *placing, int index, struct pp_place *place)
 {
@@ -27,7 +37,8 @@ static bool ich9_slot(const struct pp_placing *placing, int index, struct pp_pla
 				const struct pp_domain_device *owner =
 					placing->set->buses[bus].slots[slot].owners[function];
 
-				if (!owner || !pp_placing_is_ich9(owner, index))
+				if (!owner || !pp_placing_is_ich9(owner, index) ||
+					!is_remembered(placing, owner, bus))
 					continue;
 				*place = (struct pp_place){
 					.type = PP_PLACE_PCI, .bus = bus, .slot = slot};

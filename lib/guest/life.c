@@ -80,8 +80,10 @@ static unsigned answered_asking(struct pp_life *life, enum pp_run_state state)
 
 static unsigned learned_status(struct pp_life *life, enum pp_run_state state)
 {
-	if (life->phase == PP_PHASE_ASKING)
+	if (life->phase == PP_PHASE_ASKING) {
+		life->answered = true;
 		return answered_asking(life, state);
+	}
 	if (life->phase != PP_PHASE_PAUSED || state == PP_RUN_RUNNING || state == life->run)
 		return 0;
 	life->run = state;
@@ -187,7 +189,7 @@ static void judge_end(struct pp_life *life, int status)
 	if (is_before_running(life) && !life->adopted)
 		life->end = PP_END_FAILED;
 	else if (!seen)
-		life->end = PP_END_UNSEEN;
+		life->end = life->answered ? PP_END_DIED : PP_END_UNSEEN;
 	else if (status < 0)
 		life->end = PP_END_SIGNAL;
 	else
@@ -302,7 +304,8 @@ static int find_word(const char *const *words, size_t n_words, const char *word,
 static const char *const phase_words[PP_PHASE_COUNT] = {"launching", "asking", "starting",
 	"running", "paused", "in-shutdown", "stopping", "killing", "releasing", "ended"};
 static const char *const end_words[PP_END_COUNT] = {"none", "shutdown", "reset", "panic",
-	"destroyed", "terminated", "signal", "exit", "unseen", "failed", "timeout", "trial"};
+	"destroyed", "terminated", "signal", "exit", "unseen", "died", "failed", "timeout",
+	"trial"};
 static const char *const run_words[PP_RUN_COUNT] = {
 	"prelaunch", "running", "paused", "io-error", "panicked", "watchdog", "shutdown"};
 
@@ -387,5 +390,6 @@ enum pp_end pp_end_of_shutdown(const char *reason)
 
 bool pp_end_is_crash(enum pp_end end)
 {
-	return end == PP_END_PANIC || end == PP_END_SIGNAL || end == PP_END_EXIT;
+	return end == PP_END_PANIC || end == PP_END_SIGNAL || end == PP_END_EXIT ||
+	       end == PP_END_DIED;
 }

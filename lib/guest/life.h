@@ -31,6 +31,7 @@ enum pp_end {
 	PP_END_SIGNAL,     /* QEMU died of a signal; detail: which */
 	PP_END_EXIT,       /* QEMU gave up; detail: its exit status */
 	PP_END_UNSEEN,     /* while nobody watched */
+	PP_END_DIED,       /* not our child, and its monitor told of no end: SIGNAL or EXIT */
 	PP_END_FAILED,  /* never ran; detail as SIGNAL (negative) or EXIT, 0: not started at all */
 	PP_END_TIMEOUT, /* never ran: QEMU did not answer in time */
 	PP_END_TRIAL,   /* it was on trial, and nobody kept it */
@@ -106,6 +107,7 @@ struct pp_life {
 	bool start_paused;
 	bool restart_on_panic; /* its definition says so; QEMU pauses it then */
 	bool monitor;          /* QMP can be used */
+	bool answered;         /* an adopted QEMU: it would tell of a good end */
 	unsigned tries;  /* how often the monitor of an adopted QEMU was lost before it answered */
 	bool stuck;      /* was killed and does not go: it hangs in the kernel */
 	bool unreleased; /* ended, but not all devices are back */

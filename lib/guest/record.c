@@ -148,6 +148,8 @@ static const char *show_end(const struct pp_record *record)
 	case PP_END_EXIT:
 		return pp_arena_printf(
 			record->arena, "QEMU ended with exit status %d", life->end_detail);
+	case PP_END_DIED:
+		return "QEMU was killed or gave up";
 	case PP_END_UNSEEN:
 		return "ended while its supervisor was gone";
 	case PP_END_FAILED:

@@ -1385,6 +1385,23 @@ class Plugging(Case):
         self.assertEqual(sorted(aliases[3:]), sorted(aliases[:3]))
         self.assertEqual(set(aliases[3:5]), set(aliases[1:3]))
 
+    def test_what_it_runs_with_is_a_definition(self):
+        """With what was plugged: valid by libvirt's schema, and it comes back unchanged."""
+        self.ends(self.root_run("attach-hostdev", "win2k3", "04:00.0", "00:1a.7", "--live"), OK)
+        live = self.root_run("dumpxml", "win2k3").stdout
+        self.assertEqual(live.count(b"<hostdev "), 3)
+        for word in b"<alias name='hostdev2'/>", b"bus='0x05' slot='0x01' function='0x7'":
+            self.assertIn(word, live)
+        path = os.path.join(self.folder, "live.xml")
+        with open(path, "wb") as file:
+            file.write(live[:-1])  # dumpxml ends with an empty line
+        self.ends(self.root_run("define", path, "--yes"), OK)
+        self.assertEqual(self.root_run("dumpxml", "win2k3", "--inactive").stdout, live)
+        schema = "/usr/share/libvirt/schemas/domain.rng"
+        if os.path.exists(schema) and shutil.which("xmllint"):
+            done = subprocess.run(["xmllint", "--noout", "--relaxng", schema, path], capture_output=True, text=True)
+            self.assertEqual(done.returncode, 0, done.stderr)
+
     def test_a_slot_is_not_torn(self):
         self.ends(self.root_run("attach-hostdev", "win2k3", "00:1a.7", "--live"), OK)
         with open(os.path.join(self.folder, "one.xml"), "w") as file:

@@ -212,7 +212,27 @@ static void test_adopt(void **state)
 	did = STEP(&life, PP_HAPPENED_STATUS, PP_RUN_RUNNING);
 	assert_int_equal(did, PP_DO_DISARM | PP_DO_SAVE | PP_DO_REPORT);
 	end_to_ended(&life, PP_QEMU_UNSEEN, 0);
+	assert_int_equal(life.end, PP_END_DIED);
+}
+
+static void test_adopt_one_that_ends_before_it_answers(void **state)
+{
+	struct pp_life life = {0};
+	STEP(&life, PP_HAPPENED_BEGIN, 1);
+	STEP(&life, PP_HAPPENED_GREETING, 0);
+	end_to_ended(&life, PP_QEMU_UNSEEN, 0);
 	assert_int_equal(life.end, PP_END_UNSEEN);
+}
+
+static void test_adopt_one_that_tells_of_its_end(void **state)
+{
+	struct pp_life life = {0};
+	STEP(&life, PP_HAPPENED_BEGIN, 1);
+	STEP(&life, PP_HAPPENED_GREETING, 0);
+	STEP(&life, PP_HAPPENED_STATUS, PP_RUN_RUNNING);
+	STEP(&life, PP_HAPPENED_SHUTDOWN, PP_END_TERMINATED);
+	end_to_ended(&life, PP_QEMU_UNSEEN, 0);
+	assert_int_equal(life.end, PP_END_TERMINATED);
 }
 
 static void test_adopt_one_whose_start_was_interrupted(void **state)
@@ -500,6 +520,8 @@ int main(void)
 		cmocka_unit_test(test_trial_is_over),
 		cmocka_unit_test(test_start_paused),
 		cmocka_unit_test(test_adopt),
+		cmocka_unit_test(test_adopt_one_that_ends_before_it_answers),
+		cmocka_unit_test(test_adopt_one_that_tells_of_its_end),
 		cmocka_unit_test(test_adopt_one_whose_start_was_interrupted),
 		cmocka_unit_test(test_adopt_one_that_does_not_answer),
 		cmocka_unit_test(test_adopt_one_whose_monitor_is_closed),

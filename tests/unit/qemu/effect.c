@@ -216,6 +216,24 @@ static void put_launch(
 			device->hostdev.driver_model ? device->hostdev.driver_model : "");
 }
 
+/* For who looks at the definitions themselves: $PCIPASS_DEFINITIONS/LINE-VALUE.xml
+ * (tests/domains/schema). */
+static void keep_definition(const struct row *row, const char *value, const struct pp_buffer *text)
+{
+	const char *folder = getenv("PCIPASS_DEFINITIONS");
+	PP_BUFFER struct pp_buffer path = PP_BUFFER_INIT;
+	static unsigned number;
+
+	if (!folder)
+		return;
+	pp_buffer_printf(&path, "%s/%d-%s-%u.xml", folder, row->line,
+		value && !strchr(value, '/') ? value : "", number++);
+	FILE *file = fopen(path.data, "we");
+	assert_non_null(file);
+	assert_int_equal(fwrite(text->data, 1, text->length, file), text->length);
+	assert_int_equal(fclose(file), 0);
+}
+
 /* Its effect as text; "x.xml:..." where it is refused. */
 static char *effect_of(const struct table *table, const struct pp_qemu_capabilities *capabilities,
 	const struct row *row, const char *value)
@@ -235,6 +253,8 @@ static char *effect_of(const struct table *table, const struct pp_qemu_capabilit
 	r = pp_domain_parse(text.data, text.length, "x.xml", &domain, &error);
 	if (r == 0)
 		r = pp_launch_build(domain, NULL, capabilities, &options, "x.xml", &launch, &error);
+	if (r == 0)
+		keep_definition(row, value, &text);
 	if (r == 0)
 		put_launch(&effect, launch, domain);
 	else
