@@ -99,25 +99,34 @@ static bool is_controller(const struct pp_domain_device *device)
 	       ports_of(&device->controller) > 0;
 }
 
+/* A controller's own ports, then those of the hubs behind it. */
+static int try_bus(struct pp_assigning *assigning, struct pp_domain_device *device,
+	const struct pp_controller *controller)
+{
+	unsigned bus = (unsigned)controller->index;
+	int r = try_ports(assigning, device, bus, NULL, ports_of(controller));
+
+	for (size_t i = 0; r == 0 && i < assigning->n_devices; i++) {
+		const struct pp_domain_device *hub = &assigning->devices[i];
+
+		if (hub->kind == PP_DEV_HUB && hub != device && hub->place.port &&
+			hub->place.bus == bus)
+			r = try_ports(assigning, device, bus, hub->place.port, HUB_PORTS);
+	}
+	return r;
+}
+
 static int find_port(struct pp_assigning *assigning, struct pp_domain_device *device)
 {
+	bool fixed = device->place.type == PP_PLACE_USB; /* a bus was given, no port */
 	int r = 0;
 
 	for (size_t i = 0; r == 0 && i < assigning->n_devices; i++) {
 		const struct pp_domain_device *other = &assigning->devices[i];
-		bool fixed = device->place.type == PP_PLACE_USB; /* a bus was given, no port */
 
 		if (is_controller(other) &&
 			(!fixed || device->place.bus == (unsigned)other->controller.index))
-			r = try_ports(assigning, device, other->controller.index, NULL,
-				ports_of(&other->controller));
-	}
-	for (size_t i = 0; r == 0 && device->kind != PP_DEV_HUB && i < assigning->n_devices; i++) {
-		const struct pp_domain_device *hub = &assigning->devices[i];
-
-		if (hub->kind == PP_DEV_HUB && hub->place.port)
-			r = try_ports(
-				assigning, device, hub->place.bus, hub->place.port, HUB_PORTS);
+			r = try_bus(assigning, device, &other->controller);
 	}
 	if (r == 0)
 		return pp_assigning_fail(assigning, device->line,
