@@ -1100,6 +1100,8 @@ class Guests(Case):
             self.assertNotIn(b"<hostdev ", self.root_run("dumpxml", "win2k3").stdout)
             self.said(self.ends(self.root_run("detach-hostdev", "win2k3", "04:00.0", "--config"), OK), "its next start")
             self.assertNotIn("<hostdev ", self.definition())
+            edited = self.root_run("edit", "win2k3", env={"EDITOR": "sed -i s/256/128/"})
+            self.said(self.ends(edited, OK), "it runs; the new definition is that of its next start")
         finally:
             self.root_run("destroy", "win2k3")
 
