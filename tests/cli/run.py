@@ -938,7 +938,7 @@ class Guests(Case):
         self.assertEqual(reader.wait(60), OK)
         objects = [json.loads(line) for line in self.heard(lines).splitlines()]
         self.assertEqual([one["detail"] for one in objects], ["started", "stopped"])
-        self.assertIn(objects[1]["reason"], ("signal", "unseen"))
+        self.assertIn(objects[1]["reason"], ("signal", "died"))
 
     def test_events_that_do_not_come(self):
         result = self.ends(self.root_run("event", "--all", "--timeout", "1"), FAILED)

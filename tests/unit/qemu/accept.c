@@ -102,18 +102,34 @@ static void make_files(const struct pp_domain *domain)
 		make_file(domain->os.initrd, 4096, "", 0);
 }
 
-/* A host device becomes a test device at the same place; KVM becomes software. */
+/* A device of the host, or one that somebody else's process stands behind. */
+static bool is_foreign(const char *argument)
+{
+	return pp_text_starts(argument, "vfio-pci,") ||
+	       pp_text_starts(argument, "vhost-user-fs-pci,") ||
+	       pp_text_starts(argument, "ivshmem-doorbell,");
+}
+
+/* It becomes a test device at the same place; KVM becomes software. */
 static char *adapt(const char *argument)
 {
 	struct pp_buffer buffer = PP_BUFFER_INIT;
 	const char *bus = strstr(argument, ",bus="), *id = strstr(argument, ",id=");
 
-	if (pp_text_starts(argument, "vfio-pci,")) {
+	if (is_foreign(argument)) {
 		const char *end = strchrnul(strstr(bus, ",addr=") + 1, ',');
 
 		pp_buffer_puts(&buffer, "pci-testdev");
 		pp_buffer_append(&buffer, id, strcspn(id + 1, ",") + 1);
 		pp_buffer_append(&buffer, bus, (size_t)(end - bus));
+	} else if (pp_text_starts(argument, "socket,id=chr-vu-") ||
+		   pp_text_starts(argument, "socket,id=charshmem")) {
+		pp_buffer_puts(&buffer, "null");
+		pp_buffer_append(&buffer, id, strcspn(id + 1, ",") + 1);
+	} else if (pp_text_starts(argument, "memory-backend-file,id=shmmem-")) {
+		pp_buffer_puts(&buffer, "memory-backend-ram");
+		pp_buffer_append(&buffer, id, strcspn(id + 1, ",") + 1);
+		pp_buffer_puts(&buffer, strstr(argument, ",size="));
 	} else if (pp_text_starts(argument, "bridge,br=")) {
 		pp_buffer_printf(&buffer, "user%s", id);
 	} else if (!strcmp(argument, "kvm")) {
