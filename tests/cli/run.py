@@ -880,6 +880,11 @@ class Guests(Case):
 
     # ---- events
 
+    @staticmethod
+    def one_reboot(events, reboot="event 'reboot' for domain 'win2k3'"):
+        """SeaBIOS, reset at the wrong moment, resets the machine once more."""
+        return [one for i, one in enumerate(events) if one != reboot or i == 0 or events[i - 1] != reboot]
+
     @unittest.skipUnless(os.path.exists("/usr/bin/qemu-system-x86_64"), "QEMU is not installed")
     def test_events_of_a_guest_that_comes_and_goes(self):
         """The reader is there before the first guest was ever started; each line as virsh's."""
@@ -896,16 +901,16 @@ class Guests(Case):
             self.ends(self.root_run("reset", "win2k3"), OK)
             self.ends(self.root_run("destroy", "win2k3"), OK)
         wanted = ["Started Booted", "Suspended Paused", "Resumed Unpaused", None, "Stopped Destroyed"] * 2
-        self.until(lines.name, b"\n".join([b"Stopped Destroyed"]), 60)
-        end = time.monotonic() + 60
-        while self.heard(lines).count("\n") < len(wanted) and time.monotonic() < end:
-            time.sleep(0.05)
         text = ["event 'lifecycle' for domain 'win2k3': " + word if word else "event 'reboot' for domain 'win2k3'"
             for word in wanted]
-        self.assertEqual(self.heard(lines).splitlines(), text)
+        end = time.monotonic() + 60
+        while self.one_reboot(self.heard(lines).splitlines()) != text and time.monotonic() < end:
+            time.sleep(0.05)
+        heard = self.heard(lines).splitlines()
+        self.assertEqual(self.one_reboot(heard), text)
         every.send_signal(signal.SIGINT)
         self.assertEqual(every.wait(60), OK)
-        self.assertEqual(self.heard(lines).splitlines(), text + ["event loop interrupted", "events received: 10", ""])
+        self.assertEqual(self.heard(lines).splitlines(), heard + ["event loop interrupted", "events received: %d" % len(heard), ""])
         stamp = r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3}\+0000: event 'lifecycle' for domain 'win2k3': "
         for line, word in zip(self.heard(times).splitlines(), [word for word in wanted if word]):
             self.assertRegex(line, "^" + stamp + word + "$")
@@ -915,9 +920,10 @@ class Guests(Case):
         other.terminate()
         self.assertEqual(other.wait(60), OK)
         objects = [json.loads(line) for line in self.heard(none).splitlines()]
-        self.assertEqual([one["detail"] for one in objects],
+        self.assertEqual(self.one_reboot([one["detail"] for one in objects], None),
             ["started", "suspended", "resumed", None, "stopped"] * 2)
-        self.assertEqual([one["reason"] for one in objects][:5], ["booted", "paused", "unpaused", None, "destroyed"])
+        self.assertEqual([one["reason"] for one in objects if one["event"] == "lifecycle"],
+            ["booted", "paused", "unpaused", "destroyed"] * 2)
         self.assertEqual({one["domain"] for one in objects}, {"win2k3"})
         self.assertEqual(set(objects[0]), {"time", "domain", "event", "detail", "reason", "device"})
 

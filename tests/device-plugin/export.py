@@ -92,26 +92,6 @@ class Export(case.Case):
                 self.assertIn(value["device_type"], ("type-PCI", "type-PF", "type-VF"))
 
 
-    def test_nova_itself(self):
-        """python3-nova's parser takes the units that were listed, with their resource class, and nothing else."""
-        reader = os.path.join(os.path.dirname(os.path.abspath(__file__)), "nova_reader.py")
-        python = os.environ.get("NOVA_PYTHON", "/usr/bin/python3").split()
-        if subprocess.run([*python, "-c", "import nova.pci.whitelist"], capture_output=True, check=False).returncode:
-            self.skipTest("apt-get install python3-nova")
-        devices = [{"address": address, "vendor_id": IDS[address][:4], "product_id": IDS[address][5:], "parent_addr": None,
-            "dev_type": "type-PCI"} for address in sorted(IDS)]
-        with open(self.folder + "/nova.conf", "w") as file:
-            file.write(self.text("nova"))
-        with open(reader) as file:
-            said = subprocess.run([*python, "-c", file.read(), self.folder + "/nova.conf"], input=json.dumps(devices),
-                capture_output=True, text=True, check=False, timeout=300)
-        self.assertEqual(said.returncode, 0, said.stderr)
-        answer = json.loads(said.stdout)
-        self.assertEqual({address: name for address, name in answer["taken"].items() if name}, {
-            NVME: "CUSTOM_PCIPASS_DEV_NVME", NIC: "CUSTOM_PCIPASS_DEV_NVME", EHCI: "CUSTOM_EXAMPLE_COM_USB_A"})
-        self.assertEqual(answer["aliases"], ["example.com_usb.a", "pcipass.dev_nvme"])
-
-
 class Cordon(case.Case):
     def verb(self, *args):
         return self.run_plugin(*args, program=case.PCIPASS)

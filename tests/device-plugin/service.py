@@ -324,8 +324,10 @@ class Registration(Service):
         folder = os.path.join(self.folder, "registry")
         os.mkdir(folder)
         self.start(args=("--registry-dir", folder))
-        wait(lambda: os.listdir(folder))
-        path = os.path.join(folder, os.listdir(folder)[0])
+        # The kubelet looks at no file that begins with a dot: those do not answer yet.
+        sockets = lambda: [name for name in os.listdir(folder) if not name.startswith(".")]
+        wait(sockets)
+        path = os.path.join(folder, sockets()[0])
         plugin = kubelet.Plugin(path)
         info = plugin.channel.unary_unary("/pluginregistration.Registration/GetInfo", kubelet.pb.InfoRequest.SerializeToString,
             kubelet.pb.PluginInfo.FromString)(kubelet.pb.InfoRequest(), timeout=10)

@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Other stacks of gRPC as the kubelet: what one of them takes, another may refuse."""
+"""Other stacks of gRPC as the kubelet, and Nova: what one of them takes, another may refuse."""
 import json
 import os
 import shutil
 import subprocess
+import unittest
 
-from case import NIC, NVME
+from case import EHCI, IDS, NIC, NVME
+from export import EXPECTED
 from service import Service, VARIABLE
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -60,3 +62,21 @@ class Stacks(Service):
         if not program:
             self.skipTest("apt-get install golang-go golang-google-grpc-dev")
         self.tells([program], {})
+
+
+class Nova(unittest.TestCase):
+    def test_its_own_parser(self):
+        """It takes the units that were listed, with their resource class, and nothing else."""
+        python = os.environ.get("NOVA_PYTHON", "/usr/bin/python3").split()
+        if subprocess.run([*python, "-c", "import nova.pci.whitelist"], capture_output=True, check=False).returncode:
+            self.skipTest("apt-get install python3-nova")
+        devices = [{"address": address, "vendor_id": IDS[address][:4], "product_id": IDS[address][5:], "parent_addr": None,
+            "dev_type": "type-PCI"} for address in sorted(IDS)]
+        with open(os.path.join(HERE, "nova_reader.py")) as file:
+            said = subprocess.run([*python, "-c", file.read(), os.path.join(EXPECTED, "nova")], input=json.dumps(devices),
+                capture_output=True, text=True, check=False, timeout=300)
+        self.assertEqual(said.returncode, 0, said.stderr)
+        answer = json.loads(said.stdout)
+        self.assertEqual({address: name for address, name in answer["taken"].items() if name}, {
+            NVME: "CUSTOM_PCIPASS_DEV_NVME", NIC: "CUSTOM_PCIPASS_DEV_NVME", EHCI: "CUSTOM_EXAMPLE_COM_USB_A"})
+        self.assertEqual(answer["aliases"], ["example.com_usb.a", "pcipass.dev_nvme"])
