@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/random.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -96,10 +97,29 @@ static char *folder_of(const char *path, const char **ret_name)
 	return slash == path ? strdup("/") : strndup(path, (size_t)(slash - path));
 }
 
+/* A new file that is locked while its writer lives: 0 where it was swept before it was. */
+static int locked_open(int folder, const char *temporary, mode_t mode, int *ret_fd)
+{
+	struct stat st;
+	PP_CLOSE int fd = openat(folder, temporary,
+		O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, mode & 0700);
+	if (fd < 0)
+		return errno == EEXIST ? 0 : -errno;
+	/* Where files cannot be locked, nothing is swept either. */
+	bool caught = flock(fd, LOCK_EX | LOCK_NB) < 0 && errno == EWOULDBLOCK;
+	if (fstat(fd, &st) < 0)
+		return -errno;
+	if (caught || st.st_nlink == 0)
+		return 0;
+	*ret_fd = PP_TAKE_FD(fd);
+	return 1;
+}
+
 static int temporary_open(int folder, const char *name, mode_t mode, char **ret_temporary)
 {
 	for (int try = 0; try < 100; try++) {
 		uint64_t random = 0;
+		int fd = -1;
 		if (getrandom(&random, sizeof(random), 0) != sizeof(random))
 			return -EIO;
 		PP_FREE char *temporary = NULL;
@@ -108,14 +128,11 @@ static int temporary_open(int folder, const char *name, mode_t mode, char **ret_
 			temporary = NULL;
 			return -ENOMEM;
 		}
-		int fd = openat(folder, temporary,
-			O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, mode & 0700);
-		if (fd >= 0) {
+		int r = locked_open(folder, temporary, mode, &fd);
+		if (r > 0)
 			*ret_temporary = PP_TAKE(temporary);
-			return fd;
-		}
-		if (errno != EEXIST)
-			return -errno;
+		if (r != 0)
+			return r < 0 ? r : fd;
 	}
 	return -EEXIST;
 }
@@ -169,6 +186,14 @@ static bool is_temporary(const char *file, const char *name)
 	return !name || (length == strnlen(name, 200) && strncmp(file + 1, name, length) == 0);
 }
 
+/* Whoever lives and writes it has it locked. */
+static void sweep_one(int folder, const char *temporary)
+{
+	PP_CLOSE int fd = openat(folder, temporary, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0)
+		unlinkat(folder, temporary, 0);
+}
+
 void pp_file_sweep(int folder, const char *name)
 {
 	int fd = openat(folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -180,7 +205,7 @@ void pp_file_sweep(int folder, const char *name)
 	}
 	for (struct dirent *entry; (entry = readdir(entries));)
 		if (is_temporary(entry->d_name, name))
-			unlinkat(folder, entry->d_name, 0);
+			sweep_one(folder, entry->d_name);
 	closedir(entries);
 }
 

@@ -17,8 +17,8 @@ int pp_file_poke(int dir_fd, const char *path, const char *text);
 int pp_file_write_all(int fd, const void *data, size_t length);
 /* Old or new, never half: temporary file beside it, fsync, rename, fsync of the folder. */
 int pp_file_replace(int dir_fd, const char *path, const void *data, size_t length, mode_t mode);
-/* Takes away what an interrupted pp_file_replace of NAME (NULL: of any file) has left in FOLDER;
- * nobody else may be at it. */
+/* Takes away what an interrupted pp_file_replace of NAME (NULL: of any file) has left in FOLDER,
+ * and not what one that goes on is writing. */
 void pp_file_sweep(int folder, const char *name);
 int pp_file_mkdirs(int dir_fd, const char *path, mode_t mode);
 int pp_file_remove_tree(int dir_fd, const char *path);

@@ -160,6 +160,21 @@ int pp_parse_hex_bytes(const char *text, uint8_t *bytes, size_t size, size_t *re
 	return 0;
 }
 
+bool pp_parse_mac(const char *text, uint8_t mac[6], const char **ret_end)
+{
+	uint8_t bytes[6];
+	for (int i = 0; i < 6; i++, text += 3) {
+		int high = digit_value(text[0]);
+		int low = high < 16 ? digit_value(text[1]) : 99;
+		if (low >= 16 || (i < 5 && text[2] != ':'))
+			return false;
+		bytes[i] = (uint8_t)(high << 4 | low);
+	}
+	memcpy(mac, bytes, sizeof(bytes));
+	*ret_end = text - 1;
+	return true;
+}
+
 bool pp_text_is(const char *a, const char *b)
 {
 	return a == b || (a && b && strcmp(a, b) == 0);

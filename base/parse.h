@@ -18,6 +18,8 @@ int pp_parse_prefix(
 /* "512", "512k", "2M", "4G", "1KiB", "1KB" ... in bytes; UNIT is what a bare number counts in. */
 int pp_parse_size(const char *text, uint64_t unit, uint64_t *ret_bytes);
 int pp_parse_hex_bytes(const char *text, uint8_t *bytes, size_t size, size_t *ret_length);
+/* The leading "52:54:00:12:34:56" of TEXT; *ret_end is behind it. */
+bool pp_parse_mac(const char *text, uint8_t mac[6], const char **ret_end);
 bool pp_text_is(const char *a, const char *b); /* NULL-safe equality */
 bool pp_text_starts(const char *text, const char *prefix);
 bool pp_text_ends(const char *text, const char *suffix);

@@ -30,6 +30,8 @@ int pp_process_spare(void);
  * pid in *ret_pid (may be NULL). */
 int pp_process_work(int (*work)(void *data), void *data, int deadline_ms, pid_t *ret_pid);
 
+/* The first of PATHS, which end with NULL, that is a program; NULL: none is. */
+const char *pp_process_program(const char *const *paths);
 /* Runs a program to its end and collects stdout and stderr together (at most 1 MiB).
  * Returns its exit status, 128+signal, or -errno; -ETIMEDOUT after killing it. */
 int pp_process_run(const char *const *argv, int deadline_ms, char **ret_output);

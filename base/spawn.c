@@ -207,6 +207,14 @@ static void child(
 	_exit(127);
 }
 
+const char *pp_process_program(const char *const *paths)
+{
+	for (; *paths; paths++)
+		if (access(*paths, X_OK) == 0)
+			return *paths;
+	return NULL;
+}
+
 /* A name without a slash is looked for in the system's own folders, not in the user's PATH. */
 static int find_program(const char *name, char *path, size_t size)
 {

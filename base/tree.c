@@ -2,6 +2,7 @@
 #include "base/tree.h"
 #include "base/file.h"
 #include "base/parse.h"
+#include "base/tree_fd.h"
 #include "base/tree_text.h"
 #include <dirent.h>
 #include <fcntl.h>
@@ -14,7 +15,6 @@
 
 #define READ_MAX ((size_t)16 << 20)
 #define TEXT_MAX ((size_t)256 << 20)
-#define PIECE 4096
 
 struct pp_tree {
 	char *root;                /* "" live, the folder, or the file */
@@ -178,34 +178,6 @@ static int open_at(struct pp_tree *tree, const char *path, int flags)
 
 /* ---- reading ---- */
 
-/* An attribute of sysfs comes whole in one read, so that a short one is its end; seq files of /proc
- * and of the file systems below /sys/kernel and /sys/fs may give less than there is. */
-static bool short_is_end(const char *path)
-{
-	if (!pp_text_starts(path, "/sys/") || pp_text_starts(path, "/sys/fs/"))
-		return false;
-	return !pp_text_starts(path, "/sys/kernel/") ||
-	       pp_text_starts(path, "/sys/kernel/iommu_groups/");
-}
-
-/* Up to SIZE bytes; fewer only at the end. */
-static ssize_t read_up_to(int fd, const char *path, char *data, size_t size)
-{
-	size_t length = 0;
-	while (length < size) {
-		size_t want = size - length;
-		ssize_t n = read(fd, data + length, want);
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return -errno;
-		length += (size_t)n;
-		if (n == 0 || ((size_t)n < want && (size_t)n < PIECE && short_is_end(path)))
-			break;
-	}
-	return (ssize_t)length;
-}
-
 /* The whole of a file of text: its data live in the tree. */
 static int text_file(
 	const struct pp_tree *tree, const char *path, const struct pp_tree_node **ret_node)
@@ -238,7 +210,7 @@ ssize_t pp_tree_read_bytes(struct pp_tree *tree, const char *path, void *bytes, 
 	PP_CLOSE int fd = open_at(tree, path, O_RDONLY);
 	if (fd < 0)
 		return fd;
-	return noted(tree, path, read_up_to(fd, path, bytes, size));
+	return noted(tree, path, pp_tree_fd_read(fd, path, bytes, size));
 }
 
 int pp_tree_file_open(struct pp_tree *tree, const char *path, struct pp_tree_file *ret_file)
@@ -284,44 +256,6 @@ void pp_tree_file_close(struct pp_tree_file *file)
 	file->fd = -1;
 }
 
-static int keep(struct pp_arena *arena, const char *data, size_t length, char **ret_data,
-	size_t *ret_length)
-{
-	char *copy = pp_arena_strndup(arena, data, length);
-	if (!copy)
-		return -ENOMEM;
-	*ret_data = copy;
-	if (ret_length)
-		*ret_length = length;
-	return 0;
-}
-
-static int read_whole(int fd, const char *path, size_t max, struct pp_arena *arena, char **ret_data,
-	size_t *ret_length)
-{
-	char first[PIECE];
-	ssize_t n = read_up_to(fd, path, first, sizeof(first));
-	if (n < 0)
-		return (int)n;
-	if ((size_t)n < sizeof(first))
-		return keep(arena, first, (size_t)n, ret_data, ret_length);
-	PP_FREE char *rest = NULL;
-	size_t length;
-	max = max > sizeof(first) ? max - sizeof(first) : 0;
-	int r = pp_file_read_fd(fd, max, &rest, &length);
-	if (r < 0)
-		return r;
-	char *data = pp_arena_alloc(arena, sizeof(first) + length + 1);
-	if (!data)
-		return -ENOMEM;
-	memcpy(data, first, sizeof(first));
-	memcpy(data + sizeof(first), rest, length);
-	*ret_data = data;
-	if (ret_length)
-		*ret_length = sizeof(first) + length;
-	return 0;
-}
-
 static int read_text(const struct pp_tree *tree, struct pp_arena *arena, const char *path,
 	size_t max, char **ret_data, size_t *ret_length)
 {
@@ -329,8 +263,9 @@ static int read_text(const struct pp_tree *tree, struct pp_arena *arena, const c
 	int r = text_file(tree, path, &node);
 	if (r < 0)
 		return r;
-	return node->length > max ? -EFBIG
-				  : keep(arena, node->data, node->length, ret_data, ret_length);
+	return node->length > max
+		       ? -EFBIG
+		       : pp_tree_keep(arena, node->data, node->length, ret_data, ret_length);
 }
 
 int pp_tree_read(struct pp_tree *tree, struct pp_arena *arena, const char *path, char **ret_data,
@@ -343,7 +278,7 @@ int pp_tree_read(struct pp_tree *tree, struct pp_arena *arena, const char *path,
 	PP_CLOSE int fd = open_at(tree, path, O_RDONLY);
 	return fd < 0 ? fd
 		      : (int)noted(tree, path,
-				read_whole(fd, path, READ_MAX, arena, ret_data, ret_length));
+				pp_tree_fd_whole(fd, path, READ_MAX, arena, ret_data, ret_length));
 }
 
 int pp_tree_read_regular(struct pp_tree *tree, struct pp_arena *arena, const char *path, size_t max,
@@ -366,7 +301,7 @@ int pp_tree_read_regular(struct pp_tree *tree, struct pp_arena *arena, const cha
 		return -EFBIG;
 	snprintf(self, sizeof(self), "/proc/self/fd/%d", seen);
 	PP_CLOSE int fd = open(self, O_RDONLY | O_CLOEXEC);
-	return fd < 0 ? -errno : read_whole(fd, path, max, arena, ret_data, ret_length);
+	return fd < 0 ? -errno : pp_tree_fd_whole(fd, path, max, arena, ret_data, ret_length);
 }
 
 /* The first line without its newline and trailing blanks, in LINE of SIZE; its length. */
@@ -385,9 +320,9 @@ static ssize_t read_line(struct pp_tree *tree, const char *path, char *line, siz
 
 int pp_tree_line(struct pp_tree *tree, struct pp_arena *arena, const char *path, char **ret_line)
 {
-	char line[PIECE + 1];
+	char line[PP_TREE_PIECE + 1];
 	ssize_t n = read_line(tree, path, line, sizeof(line));
-	return n < 0 ? (int)n : keep(arena, line, (size_t)n, ret_line, NULL);
+	return n < 0 ? (int)n : pp_tree_keep(arena, line, (size_t)n, ret_line, NULL);
 }
 
 int pp_tree_u64(struct pp_tree *tree, const char *path, int base, uint64_t *ret_value)
@@ -453,7 +388,7 @@ int pp_tree_link(struct pp_tree *tree, struct pp_arena *arena, const char *path,
 {
 	char target[PP_PATH_MAX];
 	ssize_t n = read_link(tree, path, target);
-	return n < 0 ? (int)n : keep(arena, target, (size_t)n, ret_target, NULL);
+	return n < 0 ? (int)n : pp_tree_keep(arena, target, (size_t)n, ret_target, NULL);
 }
 
 int pp_tree_link_name(
@@ -465,7 +400,7 @@ int pp_tree_link_name(
 		return (int)n;
 	const char *slash = memrchr(target, '/', (size_t)n);
 	const char *name = slash ? slash + 1 : target;
-	return keep(arena, name, (size_t)(target + n - name), ret_name, NULL);
+	return pp_tree_keep(arena, name, (size_t)(target + n - name), ret_name, NULL);
 }
 
 /* The path of an open file as the kernel knows it, in PATH of PP_PATH_MAX. */
@@ -532,7 +467,7 @@ int pp_tree_real(struct pp_tree *tree, struct pp_arena *arena, const char *path,
 			return -EXDEV;
 		from = real[length] ? real + length : "/";
 	}
-	return keep(arena, from, strlen(from), ret_path, NULL);
+	return pp_tree_keep(arena, from, strlen(from), ret_path, NULL);
 }
 
 /* ---- folders ---- */

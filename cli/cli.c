@@ -83,8 +83,12 @@ int cli_open(struct cli *cli)
 
 void cli_done(struct cli *cli)
 {
+	pp_owned_list_free(cli->owned);
+	pp_binding_list_free(cli->bindings);
 	pp_context_close(cli->context);
 	pp_json_free(cli->result);
+	cli->owned = NULL;
+	cli->bindings = NULL;
 	cli->context = NULL;
 	cli->result = NULL;
 }

@@ -14,10 +14,13 @@ struct cli {
 	bool json, dry_run, yes;
 	unsigned try_seconds; /* --try: what is applied is undone unless it is kept; 0: no */
 	const struct cli_verb *verb;
-	struct pp_context *context; /* after cli_open */
-	struct pp_json *result;     /* the object that --json prints at the end */
-	bool lines; /* --json printed objects a line each: no other, but for an error */
-	bool line;  /* an unfinished line stands on the terminal */
+	struct pp_context *context;       /* after cli_open */
+	struct pp_owned_list *owned;      /* cli_owner: read once, when it is first asked */
+	struct pp_binding_list *bindings; /* cli_bindings */
+	bool owned_read, bindings_read;
+	struct pp_json *result; /* the object that --json prints at the end */
+	bool lines;             /* --json printed objects a line each: no other, but for an error */
+	bool line;              /* an unfinished line stands on the terminal */
 };
 
 /* Opens the machine once, and says what is unfinished. A verb that is going to write wants root on

@@ -70,7 +70,7 @@ static void offer_guests(struct cli *cli)
 {
 	struct pp_error error = {0};
 	PP_CLEANUP(pp_guest_list_freep) struct pp_guest_list *list = NULL;
-	if (cli_open(cli) || pp_guest_list(cli->context, &list, &error) < 0)
+	if (cli_open(cli) || pp_guest_list_brief(cli->context, &list, &error) < 0)
 		return;
 	for (size_t i = 0; i < list->n_items; i++)
 		offer(list->items[i].name, pp_guest_state_text(list->items[i].state));

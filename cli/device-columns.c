@@ -46,9 +46,9 @@ const struct cli_column cli_device_columns[] = {
 	{"CLASS", "what it is", CLI_TEXT, true, PP_READ_NAMES, CLASS},
 	{"REVISION", "revision", CLI_TEXT, false, 0, REVISION},
 	{"DRIVER", "driver that has it", CLI_TEXT, false, 0, DRIVER},
-	{"OVERRIDE", "driver_override", CLI_TEXT, false, 0, OVERRIDE},
+	{"OVERRIDE", "driver_override", CLI_TEXT, false, PP_READ_CONFIG, OVERRIDE},
 	{"GROUP", "IOMMU group", CLI_NUMBER, false, 0, GROUP},
-	{"NUMA", "NUMA node", CLI_NUMBER, false, 0, NUMA},
+	{"NUMA", "NUMA node", CLI_NUMBER, false, PP_READ_CONFIG, NUMA},
 	{"CAN-GO", "can it go to a guest: yes, group (with its whole group), no", CLI_TEXT, false,
 		DEEP, GO},
 	{"WHY", "the first reason why not", CLI_TEXT, false, DEEP, WHY},
@@ -147,19 +147,13 @@ static void put_list(struct pp_buffer *cell, const char *words)
 
 static void put_owner(struct cli *cli, struct pp_buffer *cell, const struct pp_device *device)
 {
-	char owner[256] = "";
-	struct pp_driver_state origin;
-	if (pp_device_owner(cli->context, &device->address, owner, sizeof(owner), &origin, NULL) >=
-		0)
-		pp_buffer_puts(cell, owner);
+	pp_buffer_puts(cell, cli_owner(cli, device));
 }
 
 static void put_boot(struct cli *cli, struct pp_buffer *cell, const struct pp_device *device)
 {
-	PP_CLEANUP(pp_binding_list_freep) struct pp_binding_list *list = NULL;
-	if (pp_bindings_list(cli->context, &list, NULL) < 0)
-		return;
-	for (size_t i = 0; i < list->n_items; i++) {
+	const struct pp_binding_list *list = cli_bindings(cli);
+	for (size_t i = 0; list && i < list->n_items; i++) {
 		const struct pp_binding *binding = &list->items[i];
 		if (!pp_text_is(binding->address, device->name) || binding->fault)
 			continue;

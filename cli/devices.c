@@ -177,3 +177,23 @@ void cli_boot_image(struct cli *cli, bool changed)
 		cli_say(cli, "note: the initramfs has to be made anew for it: %s", info.command);
 	cli_set_string(cli, "initramfs", changed || info.stale ? info.command : NULL);
 }
+
+/* ---- who has them ------------------------------------------------------------------------------
+ */
+
+const char *cli_owner(struct cli *cli, const struct pp_device *device)
+{
+	if (!cli->owned_read)
+		pp_owned_list(cli->context, &cli->owned, NULL);
+	cli->owned_read = true;
+	const struct pp_owned *owned = pp_owned_find(cli->owned, &device->address);
+	return owned ? owned->owner : "";
+}
+
+const struct pp_binding_list *cli_bindings(struct cli *cli)
+{
+	if (!cli->bindings_read)
+		pp_bindings_list(cli->context, &cli->bindings, NULL);
+	cli->bindings_read = true;
+	return cli->bindings;
+}

@@ -33,6 +33,12 @@ int cli_devices_read(struct cli *cli, unsigned depth, const char *const *words, 
 int cli_devices_add_groups(const struct pp_host *host, struct cli_devices *devices);
 int cli_devices_add(struct cli_devices *devices, const struct pp_device *device, const char *name);
 
+/* Who has a device that is out, "host" or "guest:NAME"; "": it is not out, or that cannot be read.
+ * Of all devices as they were when the first was asked for: for verbs that only look. */
+const char *cli_owner(struct cli *cli, const struct pp_device *device);
+/* What devices get at each boot, likewise; NULL: that cannot be read. */
+const struct pp_binding_list *cli_bindings(struct cli *cli);
+
 /* virsh's name of a function. */
 const char *cli_node_name(const struct pp_device *device, char text[CLI_NODE_SIZE]);
 /* As lspci writes it: "Intel Corporation 82801JI (ICH10 Family) USB2 EHCI Controller #2"; free. */

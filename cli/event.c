@@ -4,6 +4,7 @@
 #include "base/parse.h"
 #include "cli/guests.h"
 #include "cli/verb.h"
+#include <ctype.h>
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
@@ -25,21 +26,11 @@ static const struct pp_option options[] = {
 	{"loop", 0, NULL, "go on after the first one", &loop},
 	{"timeout", 0, "SECONDS", "wait no longer than that in all", NULL, &timeout},
 	{"timestamp", 0, NULL, "begin each line with the time", &timestamp},
-	{"list", 0, NULL, "the cli_events that there are", &names},
+	{"list", 0, NULL, "the events that there are", &names},
 };
 const char *const cli_events[] = {"lifecycle", "reboot", "device-added", "device-removed", NULL};
 
-/* virsh's words for ours. */
-static const struct {
-	const char *ours, *words;
-} words_of[] = {
-	{"started", "Started"},
-	{"suspended", "Suspended"},
-	{"resumed", "Resumed"},
-	{"crashed", "Crashed"},
-	{"shutdown", "Shutdown"},
-	{"stopped", "Stopped"},
-};
+/* virsh's words for ours; those of details are ours with a capital. */
 static const struct {
 	const char *ours, *words;
 } reasons_of[] = {
@@ -60,17 +51,10 @@ static const struct {
 	{"signal", "Crashed"},
 	{"exit", "Crashed"},
 	{"unseen", "Crashed"},
+	{"died", "Crashed"},
 	{"failed", "Failed"},
 	{"timeout", "Failed"},
 };
-
-static const char *detail_words(const char *detail)
-{
-	for (size_t i = 0; i < PP_COUNT(words_of); i++)
-		if (pp_text_is(words_of[i].ours, detail))
-			return words_of[i].words;
-	return detail;
-}
 
 static const char *reason_words(const char *reason)
 {
@@ -120,7 +104,8 @@ static void print_event(struct cli *cli, const struct pp_guest_event *event)
 		cli_print(cli, "%s: ", stamp);
 	cli_print(cli, "event '%s' for domain '%s'", event->event, guest ? guest : "");
 	if (event->detail)
-		cli_print(cli, ": %s %s", detail_words(event->detail), reason_words(event->reason));
+		cli_print(cli, ": %c%s %s", toupper((unsigned char)*event->detail),
+			*event->detail ? event->detail + 1 : "", reason_words(event->reason));
 	else if (event->device)
 		cli_print(cli, ": %s", event->device);
 	cli_print(cli, "\n");

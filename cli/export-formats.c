@@ -34,8 +34,8 @@ static bool known_kind(const struct pp_pool *pool, size_t index)
 {
 	const struct pp_pool_device *device = leader(&pool->units[index]);
 	for (size_t i = 0; i < index; i++)
-		if (leader(&pool->units[i])->vendor == device->vendor &&
-			leader(&pool->units[i])->product == device->product)
+		if (leader(&pool->units[i])->identity.vendor == device->identity.vendor &&
+			leader(&pool->units[i])->identity.product == device->identity.product)
 			return true;
 	return false;
 }
@@ -160,7 +160,7 @@ static int write_nova(
 			pp_buffer_printf(out,
 				"device_spec = {\"address\": \"%s\", \"vendor_id\": \"%04x\", "
 				"\"product_id\": \"%04x\", \"resource_class\": \"CUSTOM_%s\"}\n",
-				device->name, device->vendor, device->product,
+				device->name, device->identity.vendor, device->identity.product,
 				pp_buffer_text(&class));
 		}
 		for (size_t i = 0; i < pool->n_units; i++) {
@@ -170,7 +170,8 @@ static int write_nova(
 			pp_buffer_printf(out,
 				"alias = {\"vendor_id\": \"%04x\", \"product_id\": \"%04x\", "
 				"\"device_type\": \"%s\", \"name\": \"",
-				device->vendor, device->product, nova_type(export, device));
+				device->identity.vendor, device->identity.product,
+				nova_type(export, device));
 			put_name(out, pool->resource, "-._", '_');
 			pp_buffer_puts(out, "\"}\n");
 		}
@@ -302,7 +303,8 @@ static int write_kubevirt(
 					"      - pciVendorSelector: \"%04X:%04X\"\n"
 					"        resourceName: \"%s\"\n"
 					"        externalResourceProvider: true\n",
-					device->vendor, device->product, pool->resource);
+					device->identity.vendor, device->identity.product,
+					pool->resource);
 		}
 	}
 	return 0;

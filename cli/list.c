@@ -70,7 +70,8 @@ static int run(struct cli *cli, const char *const *words, size_t n_words)
 		return status;
 	struct pp_error error = {0};
 	PP_CLEANUP(pp_guest_list_freep) struct pp_guest_list *list = NULL;
-	if (pp_guest_list(cli->context, &list, &error) < 0)
+	bool brief = !cli->json && !uuids;
+	if ((brief ? pp_guest_list_brief : pp_guest_list)(cli->context, &list, &error) < 0)
 		return cli_fail(cli, &error);
 	struct pp_json *array = pp_json_array();
 	for (size_t i = 0; i < list->n_items; i++) {

@@ -52,7 +52,10 @@ static int list_long(struct cli *cli)
 		    &error) < 0)
 		return cli_fail(cli, &error);
 	PP_CLEANUP(pp_host_freep) struct pp_host *host = NULL;
-	int status = cli_read(cli, cli_table_depth(table), &host);
+	unsigned depth = cli_table_depth(table);
+	if ((depth & ~(unsigned)PP_READ_NAMES) == 0) /* no column asks for more */
+		depth |= PP_READ_BRIEF;
+	int status = cli_read(cli, depth, &host);
 	if (status)
 		return status;
 	for (size_t i = 0; i < host->n_devices; i++)

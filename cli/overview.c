@@ -124,10 +124,7 @@ static bool is_out(struct page *page, struct unit *unit)
 {
 	for (size_t i = 0; i < unit->devices.count; i++) {
 		const struct pp_device *device = unit->devices.items[i];
-		char owner[256] = "";
-		struct pp_driver_state origin;
-		int r = pp_device_owner(
-			page->cli->context, &device->address, owner, sizeof(owner), &origin, NULL);
+		const char *owner = cli_owner(page->cli, device);
 		bool stub = pp_text_is(device->driver, "vfio-pci") ||
 			    pp_text_is(device->driver, "pci-stub");
 		const char *guest = guest_of(page, device);
@@ -135,11 +132,11 @@ static bool is_out(struct page *page, struct unit *unit)
 			unit->text = pp_arena_printf(page->arena, "with guest %s", guest);
 			return true;
 		}
-		if ((r < 0 || !*owner) && !stub)
+		if (!*owner && !stub)
 			continue;
-		if (r >= 0 && pp_text_starts(owner, "guest:"))
+		if (pp_text_starts(owner, "guest:"))
 			unit->text = pp_arena_printf(page->arena, "with guest %s", owner + 6);
-		else if (r >= 0 && *owner)
+		else if (*owner)
 			unit->text = pp_arena_printf(page->arena, "detached, with %s",
 				device->driver ? device->driver : "no driver");
 		else

@@ -55,7 +55,7 @@ static int shutdown_all(struct cli *cli)
 	int status = cli_open(cli);
 	if (status)
 		return status;
-	if (pp_guest_list(cli->context, &list, &error) < 0)
+	if (pp_guest_list_brief(cli->context, &list, &error) < 0)
 		return cli_fail(cli, &error);
 	for (size_t i = list->n_items; i-- > 0;)
 		if (cli_guest_runs(&list->items[i])) {

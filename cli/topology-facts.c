@@ -52,10 +52,7 @@ static void add_uses(struct gatherer *gatherer, struct topology_function *functi
 		else if (use->blocking && use->kind != PP_USE_VIRTUAL_FUNCTIONS)
 			uses[function->n_uses++] = clean(gatherer, use->text);
 	}
-	char owner[256] = "";
-	struct pp_driver_state origin;
-	pp_device_owner(gatherer->cli->context, &function->device->address, owner, sizeof(owner),
-		&origin, NULL);
+	const char *owner = cli_owner(gatherer->cli, function->device);
 	if (pp_text_starts(owner, "guest:"))
 		function->holder = clean(gatherer, owner + strlen("guest:"));
 	else if (*owner)

@@ -38,8 +38,8 @@ static void record_quarantine(struct plugin_unit *unit)
 	const struct pp_pool_device *leader = &unit->entry->devices[0];
 	struct pp_cordon cordon = {.address = leader->address,
 		.name = leader->name,
-		.vendor = leader->vendor,
-		.product = leader->product,
+		.vendor = leader->identity.vendor,
+		.product = leader->identity.product,
 		.quarantine = true,
 		.reason = unit->health.why,
 		.when = (int64_t)time(NULL)};
@@ -99,7 +99,8 @@ static const struct pp_cordon *cordon_of(const struct plugin_unit *unit,
 	size_t count = 0;
 	for (size_t i = 0; i < unit->entry->n_devices && !found; i++) {
 		const struct pp_pool_device *listed = &unit->entry->devices[i];
-		found = pp_cordons_find(cordons, &listed->address, listed->vendor, listed->product);
+		found = pp_cordons_find(cordons, &listed->address, listed->identity.vendor,
+			listed->identity.product);
 	}
 	if (found || pp_unit_members(unit->entry, host, &members, &count) < 0)
 		return found;

@@ -9,6 +9,8 @@
 #include "pool/cordon.h"
 #include "pool/health.h"
 #include "pool/host.h"
+#include <sys/types.h>
+#include <time.h>
 
 struct plugin_job;
 struct plugin_unit {
@@ -23,7 +25,7 @@ struct plugin_unit {
 	long long checked_ms; /* when all checks were made; 0: never */
 	bool unrecorded;      /* its quarantine could not be written down, and holds nevertheless */
 	long long given_ms;   /* when it was promised */
-	bool listed;          /* a pod had it since, says the kubelet */
+	bool listed;          /* a pod had it since, says this kubelet */
 };
 /* One who is told of the list (ListAndWatch). */
 struct plugin_listener {
@@ -60,6 +62,11 @@ struct plugin_options {
 	const char *pods_socket;  /* of the kubelet's pod resources API */
 	int poll_ms;
 };
+struct plugin_socket {
+	dev_t device;
+	ino_t inode;
+	struct timespec changed;
+};
 struct plugin {
 	struct plugin_options options;
 	struct pp_context *context;
@@ -71,6 +78,7 @@ struct plugin {
 	struct loop_source *poll;
 	bool cordons_fault; /* said already */
 	struct grpc_request *pods_request;
+	struct plugin_socket pods_of; /* whose lists they are that said what is listed */
 	long long pods_asked_ms;
 	bool pods_fault; /* said already */
 };

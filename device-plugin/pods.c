@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Nobody is told that a pod is gone. The kubelet's pod resources API lists who has what: a unit
  * that a pod had there, and that none has any more, is released although it was never opened. One
- * that no list had yet is on its way. */
+ * that no list had yet is on its way. A kubelet that was started again knows its pods only little
+ * by little: what the lists of another one had says nothing then. */
 #include "base/file.h"
 #include "base/parse.h"
 #include "device-plugin/plugin.h"
 #include "v1beta1.pb-c.h"
 #include <stdlib.h>
+#include <sys/stat.h>
 
 #define LIST "/v1.PodResourcesLister/List"
 #define DEADLINE_MS 10000
@@ -14,6 +16,28 @@
 static bool waits(const struct plugin_unit *unit)
 {
 	return unit->health.given && !unit->health.open;
+}
+
+/* Each kubelet makes the socket anew; its inode's number may be an old one's. */
+static struct plugin_socket socket_now(const struct plugin *plugin)
+{
+	struct stat st;
+	if (lstat(plugin->options.pods_socket, &st) < 0)
+		return (struct plugin_socket){0};
+	return (struct plugin_socket){st.st_dev, st.st_ino, st.st_ctim};
+}
+
+static bool same_socket(const struct plugin_socket *a, const struct plugin_socket *b)
+{
+	return a->device == b->device && a->inode == b->inode &&
+	       a->changed.tv_sec == b->changed.tv_sec && a->changed.tv_nsec == b->changed.tv_nsec;
+}
+
+static void forget_lists(struct plugin *plugin)
+{
+	for (size_t i = 0; i < plugin->n_resources; i++)
+		for (size_t j = 0; j < plugin->resources[i].n_units; j++)
+			plugin->resources[i].units[j].listed = false;
 }
 
 static bool has(const Kubelet__PodDevices *devices, const struct plugin_unit *unit)
@@ -66,7 +90,10 @@ static void on_list(
 	enum grpc_code code, const char *text, const uint8_t *message, size_t length, void *data)
 {
 	struct plugin *plugin = data;
+	struct plugin_socket now = socket_now(plugin);
 	plugin->pods_request = NULL;
+	if (!same_socket(&now, &plugin->pods_of))
+		return; /* whose answer it is nobody knows */
 	Kubelet__PodList *list =
 		code == GRPC_OK ? kubelet__pod_list__unpack(NULL, length, message) : NULL;
 	if (!list) {
@@ -89,6 +116,10 @@ void plugin_pods_ask(struct plugin *plugin)
 			wanted = wanted || waits(&plugin->resources[i].units[j]);
 	if (!wanted || plugin->pods_request)
 		return;
+	struct plugin_socket now = socket_now(plugin);
+	if (!same_socket(&now, &plugin->pods_of))
+		forget_lists(plugin);
+	plugin->pods_of = now;
 	plugin->pods_asked_ms = pp_clock_ms();
 	/* Where nobody listens there is no such API, or no kubelet now. */
 	if (grpc_request_send(plugin->loop, plugin->options.pods_socket, LIST, "", 0, DEADLINE_MS,

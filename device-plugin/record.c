@@ -89,14 +89,14 @@ void plugin_record_load(struct plugin_resource *resource)
 static int add_seen(struct pp_json *seen, const struct pp_pool_device *device)
 {
 	char ids[16];
-	snprintf(ids, sizeof(ids), "%04x:%04x", device->vendor, device->product);
+	snprintf(ids, sizeof(ids), "%04x:%04x", device->identity.vendor, device->identity.product);
 	return pp_json_set_string(seen, device->name, ids);
 }
 
 static bool was_seen(const struct pp_json *seen, const struct pp_pool_device *device)
 {
 	char ids[16];
-	snprintf(ids, sizeof(ids), "%04x:%04x", device->vendor, device->product);
+	snprintf(ids, sizeof(ids), "%04x:%04x", device->identity.vendor, device->identity.product);
 	return pp_text_is(pp_json_get_string(seen, device->name), ids);
 }
 

@@ -316,6 +316,8 @@ enum pp_read {
 	PP_READ_ALL = 0x3f,
 	PP_READ_HOLDERS = 1 << 6,  /* of the uses only who holds devices through VFIO */
 	PP_READ_SETTINGS = 1 << 7, /* settings, kernel log: what only checks of the host ask */
+	PP_READ_BRIEF = 1 << 8,    /* without NUMA nodes and driver_override: two files of each
+				    * device less, for lists of many */
 };
 
 /* One instant of a machine; immutable. */
@@ -678,6 +680,23 @@ int pp_devices_reset(struct pp_context *context, const struct pp_device *const *
 /* Who holds a device that is out: "host" (detached by hand), "guest:NAME", "" not out. */
 int pp_device_owner(struct pp_context *context, const struct pp_address *address, char *owner,
 	size_t size, struct pp_driver_state *ret_origin, struct pp_error *error);
+/* All that are out, by address: what pp_device_owner says of each, read once for all of them. */
+struct pp_owned {
+	struct pp_address address;
+	const char *owner;
+	struct pp_driver_state origin;
+};
+struct pp_owned_list {
+	const struct pp_owned *items;
+	size_t n_items;
+	struct pp_arena *arena;
+};
+int pp_owned_list(
+	struct pp_context *context, struct pp_owned_list **ret_list, struct pp_error *error);
+/* NULL: it is not out. */
+const struct pp_owned *pp_owned_find(
+	const struct pp_owned_list *list, const struct pp_address *address);
+void pp_owned_list_free(struct pp_owned_list *list);
 
 /* ---- from the next boot on (lib/apply/binding.h) ------------------------------------------------
  */
@@ -926,6 +945,10 @@ int pp_guest_undefine(
 int pp_guest_xml(struct pp_context *context, const char *name, bool inactive, char **ret_xml,
 	struct pp_error *error);
 int pp_guest_list(
+	struct pp_context *context, struct pp_guest_list **ret_list, struct pp_error *error);
+/* The same without what only definitions say, which takes most of the time: of one that does not
+ * run there is no uuid, and of none its type, processors, memory or devices. */
+int pp_guest_list_brief(
 	struct pp_context *context, struct pp_guest_list **ret_list, struct pp_error *error);
 void pp_guest_list_free(struct pp_guest_list *list);
 /* One guest; a list of one. */

@@ -11,16 +11,13 @@
 #ifndef POOL_POOL_H
 #define POOL_POOL_H
 
-#include "base/arena.h"
+#include "base/jsonreader.h"
 #include <pcipass.h>
 
 struct pp_pool_device {
 	struct pp_address address;
 	const char *name; /* "0000:01:00.0" */
-	uint16_t vendor, product;
-	bool has_subsystem;
-	uint16_t subvendor, subproduct;
-	uint64_t serial; /* of PCI Express; 0: not said */
+	struct pp_json_identity identity;
 };
 struct pp_pool_unit {
 	const struct pp_pool_device *devices; /* the leader first */

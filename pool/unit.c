@@ -82,19 +82,20 @@ static void sick(struct pp_unit_facts *facts, enum pp_sickness sickness, const c
 static const char *stranger(const struct pp_pool_device *listed, const struct pp_device *device,
 	char *text, size_t size)
 {
-	if (listed->vendor != device->vendor || listed->product != device->product)
+	const struct pp_json_identity *wanted = &listed->identity;
+	if (wanted->vendor != device->vendor || wanted->product != device->product)
 		snprintf(text, size, "%04x:%04x, not %04x:%04x", device->vendor, device->product,
-			listed->vendor, listed->product);
-	else if (listed->has_subsystem && (listed->subvendor != device->subvendor ||
-						  listed->subproduct != device->subproduct))
+			wanted->vendor, wanted->product);
+	else if (wanted->has_subsystem && (wanted->subvendor != device->subvendor ||
+						  wanted->subproduct != device->subproduct))
 		snprintf(text, size, "of subsystem %04x:%04x, not %04x:%04x", device->subvendor,
-			device->subproduct, listed->subvendor, listed->subproduct);
+			device->subproduct, wanted->subvendor, wanted->subproduct);
 	/* Where config space is dead, so is its serial number. */
-	else if (listed->serial && !(device->flags & PP_DEVICE_CONFIG_DEAD) &&
-		 device->capabilities.read && listed->serial != device->capabilities.serial)
+	else if (wanted->serial && !(device->flags & PP_DEVICE_CONFIG_DEAD) &&
+		 device->capabilities.read && wanted->serial != device->capabilities.serial)
 		snprintf(text, size, "the one with serial number 0x%llx, not 0x%llx",
 			(unsigned long long)device->capabilities.serial,
-			(unsigned long long)listed->serial);
+			(unsigned long long)wanted->serial);
 	else
 		return NULL;
 	return text;

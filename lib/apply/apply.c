@@ -303,14 +303,14 @@ static int steps_run(struct run *run, struct pp_error *error)
 		return pp_error_oom(error);
 	for (size_t i = 0, next; r >= 0 && i < run->plan->n_steps; i = next) {
 		size_t count = moves_gather(run->plan, i, moves, &next);
-		if (pp_lanes_count(run->effects->context, moves, count) > 1)
+		if (pp_lanes_count(run->effects->context, moves, count) > 1) {
 			r = moves_run(run, moves, count, error);
-		else if (next == i)
+			continue;
+		}
+		if (next == i) /* a step of another kind, by itself */
 			next++;
-		else
-			count = 0;
-		for (size_t j = i; r >= 0 && count == 0 && j < next; j++)
-			r = step_run(run, j, error);
+		for (; r >= 0 && i < next; i++)
+			r = step_run(run, i, error);
 	}
 	return r;
 }

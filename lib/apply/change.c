@@ -15,6 +15,7 @@
 #include <sys/stat.h>
 
 PP_DEFINE_CLEANUP(struct pp_binding_list *, pp_binding_list_free)
+PP_DEFINE_CLEANUP(struct pp_host *, pp_host_free)
 
 #define HOOK_ID "hook"
 #define BOOT_ID "boot-" /* and an address */
@@ -355,14 +356,64 @@ static int undo_journal(struct pp_context *context, const char *id,
 	return -ENOENT;
 }
 
-static int undo_binding(
-	struct pp_context *context, const char *id, bool *ret_changed, struct pp_error *error)
+static const struct pp_binding *binding_at(
+	const struct pp_binding_list *bindings, const char *address)
 {
+	for (size_t i = 0; i < bindings->n_items; i++)
+		if (pp_text_is(bindings->items[i].address, address))
+			return &bindings->items[i];
+	return NULL;
+}
+
+/* What a binding did at this boot, which no journal remembers: its device is with the driver that
+ * it names, and nobody moved it since. */
+static int return_bound(struct pp_context *context, const struct pp_binding *binding,
+	const struct pp_address *address, const struct pp_apply_options *options, bool *ret_changed,
+	struct pp_error *error)
+{
+	PP_CLEANUP(pp_host_freep) struct pp_host *host = NULL;
+	PP_CLEANUP(pp_plan_freep) struct pp_plan *plan = NULL;
+	char owner[PP_DRIVER_SIZE + 64];
+	int r = pp_device_owner(context, address, owner, sizeof(owner), NULL, error);
+	if (r < 0 || pp_text_is(owner, "host"))
+		return r;
+	r = pp_host_read(context, PP_READ_DEVICES | PP_READ_GROUPS, &host, error);
+	if (r < 0)
+		return r;
+	const struct pp_device *device = pp_host_device(host, address);
+	if (!device || binding->functions || !pp_text_is(device->driver, binding->driver))
+		return 0;
+	if (owner[0]) {
+		pp_error_set(error, PP_STATUS_IN_USE, -EBUSY, "change " BOOT_ID "%s: it is in %s",
+			device->name, owner);
+		pp_error_id(error, "device-in-guest");
+		pp_error_remedy(error, "shut the guest down first");
+		return -EBUSY;
+	}
+	r = pp_plan_reattach(context, host, &device, 1, &plan, error);
+	return r < 0 ? r : pp_apply(context, plan, options, ret_changed, error);
+}
+
+static int undo_binding(struct pp_context *context, const char *id,
+	const struct pp_apply_options *options, bool *ret_changed, struct pp_error *error)
+{
+	PP_CLEANUP(pp_binding_list_freep) struct pp_binding_list *bindings = NULL;
 	struct pp_address address;
+	char name[PP_ADDRESS_SIZE];
+	bool moved = false, removed = false;
 	if (pp_address_parse(id + strlen(BOOT_ID), &address) < 0)
 		return pp_error_set(
 			error, PP_STATUS_USAGE, -EINVAL, "'%s' is no change: no address", id);
-	return pp_bindings_remove(context, &address, 1, ret_changed, error);
+	int r = pp_bindings_list(context, &bindings, error);
+	if (r < 0)
+		return r;
+	const struct pp_binding *binding = binding_at(bindings, pp_address_text(&address, name));
+	if (binding && !binding->fault)
+		r = return_bound(context, binding, &address, options, &moved, error);
+	if (r >= 0)
+		r = pp_bindings_remove(context, &address, 1, &removed, error);
+	*ret_changed = moved || removed;
+	return r;
 }
 
 int pp_change_undo(struct pp_context *context, const char *id,
@@ -373,7 +424,7 @@ int pp_change_undo(struct pp_context *context, const char *id,
 	if (pp_text_is(id, HOOK_ID))
 		r = pp_libvirt_hook_disable(context, &changed, error);
 	else if (pp_text_starts(id, BOOT_ID))
-		r = undo_binding(context, id, &changed, error);
+		r = undo_binding(context, id, options, &changed, error);
 	else if (pp_text_is(id, SETUP_ID))
 		r = pp_setup_undo(context, options, &changed, error);
 	else

@@ -28,18 +28,17 @@ int pp_host_file_load(const char *path, struct pp_host_file **ret_file, struct p
 	return pp_host_file_parse(path, text, length, ret_file, error);
 }
 
-static const struct pp_device **find_all(
-	const struct pp_host_file *file, const struct pp_host *host, struct pp_error *error)
+/* *ret_devices: one an entry; the caller frees it. */
+static int find_all(const struct pp_host_file *file, const struct pp_host *host,
+	const struct pp_device ***ret_devices, struct pp_error *error)
 {
-	const struct pp_device **devices = calloc(file->n_entries + 1, sizeof(*devices));
-	if (!devices) {
-		pp_error_oom(error);
-		return NULL;
-	}
-	if (pp_host_file_find(file, host, devices, error) >= 0)
-		return devices;
-	free(devices);
-	return NULL;
+	PP_FREE const struct pp_device **devices = calloc(file->n_entries + 1, sizeof(*devices));
+	if (!devices)
+		return pp_error_oom(error);
+	int r = pp_host_file_find(file, host, devices, error);
+	if (r >= 0)
+		*ret_devices = PP_TAKE(devices);
+	return r;
 }
 
 static bool wants_guest(const char *driver)
@@ -251,15 +250,15 @@ static int drift_pages(struct drifting *drifting, const struct pp_host *host,
 int pp_host_file_drift(struct pp_context *context, const struct pp_host *host,
 	const struct pp_host_file *file, struct pp_drifts **ret_drifts, struct pp_error *error)
 {
-	PP_FREE const struct pp_device **devices = find_all(file, host, error);
+	PP_FREE const struct pp_device **devices = NULL;
 	PP_CLEANUP(pp_binding_list_freep) struct pp_binding_list *bindings = NULL;
 	PP_CLEANUP(pp_arena_freep) struct pp_arena *arena = pp_arena_new();
 	struct pp_drifts *drifts = arena ? pp_arena_alloc(arena, sizeof(*drifts)) : NULL;
-	if (!devices)
-		return error && error->code ? -error->code : -ENODEV;
 	if (!drifts)
 		return pp_error_oom(error);
-	int r = pp_bindings_list(context, &bindings, error);
+	int r = find_all(file, host, &devices, error);
+	if (r >= 0)
+		r = pp_bindings_list(context, &bindings, error);
 	if (r < 0)
 		return r;
 	*drifts = (struct pp_drifts){.arena = arena};
@@ -360,11 +359,11 @@ static int plan_drivers(const struct pp_host *host, const struct pp_host_entry *
 int pp_host_file_plan(struct pp_context *context, const struct pp_host *host,
 	const struct pp_host_file *file, struct pp_plan **ret_plan, struct pp_error *error)
 {
-	PP_FREE const struct pp_device **devices = find_all(file, host, error);
+	PP_FREE const struct pp_device **devices = NULL;
 	PP_CLEANUP(pp_plan_freep) struct pp_plan *plan = NULL;
-	if (!devices)
-		return error && error->code ? -error->code : -ENODEV;
-	int r = plan_return(context, host, file, devices, &plan, error);
+	int r = find_all(file, host, &devices, error);
+	if (r >= 0)
+		r = plan_return(context, host, file, devices, &plan, error);
 	if (r >= 0 && !plan)
 		r = plan_numbers(context, host, file, devices, &plan, error);
 	if (r >= 0 && plan)
@@ -400,11 +399,11 @@ static int bind_one(struct pp_context *context, const struct pp_host *host,
 int pp_host_file_bind(struct pp_context *context, const struct pp_host *host,
 	const struct pp_host_file *file, bool *ret_changed, struct pp_error *error)
 {
-	PP_FREE const struct pp_device **devices = find_all(file, host, error);
+	PP_FREE const struct pp_device **devices = NULL;
 	PP_CLEANUP(pp_binding_list_freep) struct pp_binding_list *bindings = NULL;
-	if (!devices)
-		return error && error->code ? -error->code : -ENODEV;
-	int r = pp_bindings_list(context, &bindings, error);
+	int r = find_all(file, host, &devices, error);
+	if (r >= 0)
+		r = pp_bindings_list(context, &bindings, error);
 	for (size_t i = 0; r >= 0 && i < file->n_entries; i++) {
 		char is[128], wanted[128];
 		bool changed = false;

@@ -65,17 +65,11 @@ int pp_journal_write(
 	int r = write_line(effects, journal->fd, line, (size_t)n);
 	if (r < 0)
 		return r;
-	if (pp_text_is(word, "applied"))
-		journal->undoing = !(journal->applied = true);
-	if (pp_text_is(word, "undo"))
-		journal->undoing = !(journal->applied = false);
-	if (pp_text_is(word, "kept"))
-		journal->kept = true;
-	if (pp_text_is(word, "released"))
-		journal->released = true;
-	if (pp_text_is(word, "try"))
+	if (step < 0)
+		pp_journal_note(journal, word);
+	else if (pp_text_is(word, "try"))
 		journal->tried[step] = true;
-	if (pp_text_is(word, "undone"))
+	else if (pp_text_is(word, "undone"))
 		journal->undone[step] = true;
 	return 0;
 }

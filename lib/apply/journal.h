@@ -9,8 +9,9 @@
  *   try 1
  *   applied
  *   kept
- *   undo                    (what was applied goes back: until all of it is, it is unfinished
- * again) undone 1 released
+ *   undo                    (what was applied goes back: it is unfinished until all of it has)
+ *   undone 1
+ *   released
  *
  * The file gets its name when the plan is in it; the transaction that writes it holds its lock.
  * Without "applied" and without a lock it is unfinished: recovery undoes what was tried. With

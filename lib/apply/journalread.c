@@ -124,6 +124,21 @@ static bool step_parse(const char *line, const char *word, bool *flags, size_t n
 	return true;
 }
 
+bool pp_journal_note(struct pp_journal *journal, const char *word)
+{
+	if (pp_text_is(word, "applied") || pp_text_is(word, "undo")) {
+		journal->applied = pp_text_is(word, "applied");
+		journal->undoing = !journal->applied;
+	} else if (pp_text_is(word, "kept")) {
+		journal->kept = true;
+	} else if (pp_text_is(word, "released")) {
+		journal->released = true;
+	} else {
+		return false;
+	}
+	return true;
+}
+
 static void line_parse(const char *line, struct pp_journal *journal)
 {
 	size_t n_steps = journal->plan->n_steps;
@@ -133,15 +148,7 @@ static void line_parse(const char *line, struct pp_journal *journal)
 		return;
 	if (pp_text_starts(line, "until ") && pp_parse_u64(line + 6, 10, INT64_MAX, &until) == 0)
 		journal->until = (int64_t)until;
-	else if (pp_text_is(line, "applied"))
-		journal->undoing = !(journal->applied = true);
-	else if (pp_text_is(line, "undo"))
-		journal->undoing = !(journal->applied = false);
-	else if (pp_text_is(line, "kept"))
-		journal->kept = true;
-	else if (pp_text_is(line, "released"))
-		journal->released = true;
-	else
+	else if (!pp_journal_note(journal, line))
 		journal->damaged = true;
 }
 

@@ -15,6 +15,8 @@ uint64_t pp_journal_sum(const char *text);
  * cannot be understood is said in its fields. */
 int pp_journal_parse(struct pp_context *context, const char *name, char *text, size_t length,
 	struct pp_journal *journal);
+/* What a line of one word says of it; false: there is no such word. */
+bool pp_journal_note(struct pp_journal *journal, const char *word);
 /* Room for one flag a step, and a copy of the plan. */
 int pp_journal_room(struct pp_journal *journal, const struct pp_plan *plan);
 /* What is in it, and its descriptor; not the struct itself. */

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Whose a device is, and where it came from, as the journals remember it. */
+#include "base/arena.h"
 #include "base/parse.h"
 #include "lib/apply/apply.h"
 #include "lib/apply/identity.h"
 #include "lib/apply/journal.h"
 #include "lib/plan/plan.h"
+#include <stdlib.h>
 #include <string.h>
 
 /* Whether what is at the address now is what was there then. */
@@ -50,15 +52,12 @@ static struct pp_origin origin_of(
 	return origin;
 }
 
-int pp_device_owner(struct pp_context *context, const struct pp_address *address, char *owner,
-	size_t size, struct pp_driver_state *ret_origin, struct pp_error *error)
+/* Who has it, and where it came from; "": it is not out. */
+static const char *owner_of(struct pp_context *context, const struct pp_journals *journals,
+	const struct pp_address *address, struct pp_driver_state *ret_origin)
 {
-	PP_CLEANUP(pp_journals_freep) struct pp_journals *journals = NULL;
 	char subject[PP_ADDRESS_SIZE];
 	pp_address_text(address, subject);
-	int r = pp_journals_load(context, &journals, error);
-	if (r < 0)
-		return r;
 	struct pp_origin origin = origin_of(context, journals, subject);
 	const char *who = origin.known ? "host" : "";
 	for (size_t i = 0; i < journals->n_items; i++) {
@@ -69,13 +68,106 @@ int pp_device_owner(struct pp_context *context, const struct pp_address *address
 		if (!origin.known)
 			origin.state = step->from;
 	}
+	*ret_origin = origin.state;
+	return who;
+}
+
+int pp_device_owner(struct pp_context *context, const struct pp_address *address, char *owner,
+	size_t size, struct pp_driver_state *ret_origin, struct pp_error *error)
+{
+	PP_CLEANUP(pp_journals_freep) struct pp_journals *journals = NULL;
+	struct pp_driver_state origin;
+	char subject[PP_ADDRESS_SIZE];
+	int r = pp_journals_load(context, &journals, error);
+	if (r < 0)
+		return r;
+	const char *who = owner_of(context, journals, address, &origin);
 	if (strlen(who) >= size)
 		return pp_error_set(error, PP_STATUS_FAILED, -ENAMETOOLONG,
-			"the owner of %s has a name of %zu bytes", subject, strlen(who));
+			"the owner of %s has a name of %zu bytes",
+			pp_address_text(address, subject), strlen(who));
 	strcpy(owner, who);
 	if (ret_origin)
-		*ret_origin = origin.state;
+		*ret_origin = origin;
 	return 0;
+}
+
+/* ---- all of them -------------------------------------------------------------------------------
+ */
+
+static int by_address(const void *a, const void *b)
+{
+	const struct pp_owned *left = a, *right = b;
+	return pp_address_compare(&left->address, &right->address);
+}
+
+/* Of each step that moves or claims a device, its address: one may be there often. */
+static size_t gather_moved(const struct pp_journals *journals, struct pp_owned *items)
+{
+	size_t count = 0;
+	for (size_t i = 0; i < journals->n_items; i++) {
+		const struct pp_plan *plan = journals->items[i].plan;
+		for (size_t j = 0; plan && j < plan->n_steps; j++)
+			if (plan->steps[j].kind == PP_STEP_DRIVER &&
+				pp_address_parse(plan->steps[j].subject, &items[count].address) ==
+					0)
+				count++;
+	}
+	return count;
+}
+
+static size_t steps_of(const struct pp_journals *journals)
+{
+	size_t count = 0;
+	for (size_t i = 0; i < journals->n_items; i++)
+		count += journals->items[i].plan ? journals->items[i].plan->n_steps : 0;
+	return count;
+}
+
+int pp_owned_list(
+	struct pp_context *context, struct pp_owned_list **ret_list, struct pp_error *error)
+{
+	PP_CLEANUP(pp_journals_freep) struct pp_journals *journals = NULL;
+	PP_CLEANUP(pp_arena_freep) struct pp_arena *arena = pp_arena_new();
+	int r = pp_journals_load(context, &journals, error);
+	if (r < 0)
+		return r;
+	struct pp_owned_list *list = arena ? pp_arena_alloc(arena, sizeof(*list)) : NULL;
+	struct pp_owned *items =
+		arena ? pp_arena_array(arena, steps_of(journals) + 1, sizeof(*items)) : NULL;
+	if (!list || !items)
+		return pp_error_oom(error);
+	size_t count = gather_moved(journals, items), out = 0;
+	qsort(items, count, sizeof(*items), by_address);
+	for (size_t i = 0; i < count; i++) {
+		struct pp_owned *item = &items[out];
+		if (i > 0 && by_address(&items[i], &items[i - 1]) == 0)
+			continue;
+		item->address = items[i].address;
+		const char *who = owner_of(context, journals, &item->address, &item->origin);
+		item->owner = pp_arena_strdup(arena, who);
+		if (!item->owner)
+			return pp_error_oom(error);
+		out += *who != '\0';
+	}
+	*list = (struct pp_owned_list){items, out, PP_TAKE(arena)};
+	*ret_list = list;
+	return 0;
+}
+
+const struct pp_owned *pp_owned_find(
+	const struct pp_owned_list *list, const struct pp_address *address)
+{
+	const struct pp_owned key = {.address = *address};
+	if (!list || list->n_items == 0)
+		return NULL;
+	return bsearch(&key, list->items, list->n_items, sizeof(key), by_address);
+}
+
+void pp_owned_list_free(struct pp_owned_list *list)
+{
+	if (list)
+		pp_arena_free(list->arena);
 }
 
 int pp_journal_devices(struct pp_context *context, const char *owner,

@@ -172,26 +172,35 @@ enum pp_severity pp_findings_worst(const struct pp_findings *findings)
 	return worst;
 }
 
-int pp_findings_refuse(const struct pp_findings *findings, struct pp_error *error)
+/* The first of those that weigh most: that a device is used comes before that it could not go. */
+static const struct pp_finding *worst_failure(const struct pp_findings *findings)
 {
+	const struct pp_finding *worst = NULL;
+
 	for (size_t i = 0; i < findings->n_items; i++) {
 		const struct pp_finding *finding = &findings->items[i];
 
-		if (finding->severity != PP_FAIL)
-			continue;
-		int code = finding->status == PP_STATUS_IN_USE ? -EBUSY : -EPERM;
-		pp_error_set(
-			error, finding->status, code, "%s: %s", finding->subject, finding->text);
-		pp_error_id(error, finding->id);
-		if (finding->name && finding->remedy)
-			pp_error_remedy(error, "%s; or --force-for %s to do it all the same",
-				finding->remedy, finding->name);
-		else if (finding->name)
-			pp_error_remedy(
-				error, "--force-for %s does it all the same", finding->name);
-		else if (finding->remedy)
-			pp_error_remedy(error, "%s", finding->remedy);
-		return code;
+		if (finding->severity == PP_FAIL && (!worst || finding->status > worst->status))
+			worst = finding;
 	}
-	return 0;
+	return worst;
+}
+
+int pp_findings_refuse(const struct pp_findings *findings, struct pp_error *error)
+{
+	const struct pp_finding *finding = worst_failure(findings);
+
+	if (!finding)
+		return 0;
+	int code = finding->status == PP_STATUS_IN_USE ? -EBUSY : -EPERM;
+	pp_error_set(error, finding->status, code, "%s: %s", finding->subject, finding->text);
+	pp_error_id(error, finding->id);
+	if (finding->name && finding->remedy)
+		pp_error_remedy(error, "%s; or --force-for %s to do it all the same",
+			finding->remedy, finding->name);
+	else if (finding->name)
+		pp_error_remedy(error, "--force-for %s does it all the same", finding->name);
+	else if (finding->remedy)
+		pp_error_remedy(error, "%s", finding->remedy);
+	return code;
 }

@@ -22,10 +22,11 @@ struct pp_guest_hostdev {
 	bool placed;  /* its place in the guest is known: */
 	unsigned bus; /* 0: the root bus */
 	uint8_t slot, function;
-	bool shared_bus;                            /* its bus in the guest is a conventional one */
-	bool rom_off;                               /* <rom bar='off'/> or enabled='no' */
-	const char *rom_file;                       /* NULL: the device's own */
-	unsigned boot_order;                        /* 0: not booted from */
+	bool shared_bus;      /* its bus in the guest is a conventional one */
+	const char *written;  /* "FILE:LINE" of its definition; NULL: not known */
+	bool rom_off;         /* <rom bar='off'/> or enabled='no' */
+	const char *rom_file; /* NULL: the device's own */
+	unsigned boot_order;  /* 0: not booted from */
 	const struct pp_guest_identity *remembered; /* NULL: nothing is */
 	const char *serial;                         /* as it is now; NULL: none or not known */
 };

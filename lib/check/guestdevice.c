@@ -253,6 +253,32 @@ void pp_check_slot_split(struct pp_check_run *run)
 	}
 }
 
+void pp_check_express_as_conventional(struct pp_check_run *run)
+{
+	const struct pp_guest_facts *guest = run->guest;
+
+	for (size_t i = 0; guest->q35 && i < guest->n_hostdevs; i++) {
+		const struct pp_guest_hostdev *hostdev = &guest->hostdevs[i];
+		const struct pp_device *device = hostdev->device;
+
+		if (!device || !hostdev->shared_bus || !device->capabilities.express)
+			continue;
+		pp_finding_add(run, PP_WARN,
+			"%s%s%s is a PCI Express device, and bus %u of the guest a conventional "
+			"one: it is without its extended configuration and its link there, and "
+			"drivers of graphics cards refuse that",
+			hostdev->written ? hostdev->written : "", hostdev->written ? ": " : "",
+			device->name, hostdev->bus);
+		pp_finding_evidence(run,
+			"/sys/bus/pci/devices/%s/config: PCI Express capability at 0x%x",
+			device->name, device->capabilities.express);
+		pp_finding_remedy(run,
+			"take the <address> of its <hostdev> away, and it gets a port of its own: "
+			"%s %s",
+			edit_of(run), guest->name);
+	}
+}
+
 /* Behind one conventional bridge both have its address space. */
 static bool share_bus(const struct pp_guest_hostdev *one, const struct pp_guest_hostdev *two)
 {

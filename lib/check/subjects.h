@@ -41,9 +41,9 @@ pp_check_function pp_check_no_reset, pp_check_reset_shared_bus;
 pp_check_function pp_check_bar_unassigned, pp_check_framebuffer, pp_check_rebar;
 /* guestdevice.c */
 pp_check_function pp_check_device_missing, pp_check_identity_changed, pp_check_group_changed,
-	pp_check_not_detached, pp_check_libvirt_policy, pp_check_slot_split, pp_check_viommu_group,
-	pp_check_viommu_options, pp_check_file_unreadable, pp_check_unplug_needs_guest,
-	pp_check_no_free_port;
+	pp_check_not_detached, pp_check_libvirt_policy, pp_check_slot_split,
+	pp_check_express_as_conventional, pp_check_viommu_group, pp_check_viommu_options,
+	pp_check_file_unreadable, pp_check_unplug_needs_guest, pp_check_no_free_port;
 /* guestmemory.c */
 pp_check_function pp_check_memory_short, pp_check_numa_far, pp_check_memlock, pp_check_memory_slow,
 	pp_check_guest_address_width, pp_check_guest_memory_hole, pp_check_mmio_window,

@@ -43,10 +43,10 @@ static void fill_controller(struct pp_assigning *assigning, struct pp_domain_dev
 		return;
 	if (controller->chassis < 0)
 		controller->chassis = controller->index;
-	if (controller->port < 0 && model == PP_BUS_DOWNSTREAM)
-		controller->port = device->place.slot;
 	if (controller->port < 0)
-		controller->port = (device->place.slot << 3) + device->place.function;
+		controller->port = model == PP_BUS_DOWNSTREAM
+					   ? device->place.slot
+					   : (device->place.slot << 3) + device->place.function;
 }
 
 static int check_chassis(struct pp_assigning *assigning, const struct pp_domain_device *device)

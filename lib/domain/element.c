@@ -1,10 +1,41 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "lib/domain/element.h"
 #include "base/buffer.h"
+#include "base/library.h"
 #include "base/parse.h"
 #include <libxml/parser.h>
 #include <libxml/parserInternals.h>
 #include <string.h>
+
+/* ---- libxml2, where there is XML to read -------------------------------------------------------
+ */
+
+static struct {
+	__typeof__(xmlByteConsumed) *byte_consumed;
+	__typeof__(xmlCreateMemoryParserCtxt) *create_parser;
+	__typeof__(xmlCtxtUseOptions) *use_options;
+	__typeof__(xmlFreeDoc) *free_document;
+	__typeof__(xmlFreeParserCtxt) *free_parser;
+	__typeof__(xmlParseDocument) *parse_document;
+	__typeof__(xmlStopParser) *stop_parser;
+} libxml2;
+
+static const struct pp_library_function libxml2_functions[] = {
+	{"xmlByteConsumed", &libxml2.byte_consumed},
+	{"xmlCreateMemoryParserCtxt", &libxml2.create_parser},
+	{"xmlCtxtUseOptions", &libxml2.use_options},
+	{"xmlFreeDoc", &libxml2.free_document},
+	{"xmlFreeParserCtxt", &libxml2.free_parser},
+	{"xmlParseDocument", &libxml2.parse_document},
+	{"xmlStopParser", &libxml2.stop_parser},
+};
+
+static struct pp_library libxml2_library = {
+	.soname = LIBXML_VERSION < 21400 ? "libxml2.so.2" : "libxml2.so.16",
+	.package = LIBXML_VERSION < 21400 ? "libxml2" : "libxml2-16",
+	.functions = libxml2_functions,
+	.n_functions = PP_COUNT(libxml2_functions),
+};
 
 struct frame {
 	struct pp_element *element;
@@ -45,7 +76,7 @@ static void fail(struct reading *reading, int code, const char *format, ...)
 	va_end(args);
 	reading->failed = pp_error_set(reading->error, PP_STATUS_FAILED, code, "%s:%d: %s",
 		reading->file, line_of(reading), pp_buffer_text(&text));
-	xmlStopParser(reading->parser);
+	libxml2.stop_parser(reading->parser);
 }
 
 static void fail_memory(struct reading *reading)
@@ -53,7 +84,7 @@ static void fail_memory(struct reading *reading)
 	if (reading->failed)
 		return;
 	reading->failed = pp_error_oom(reading->error);
-	xmlStopParser(reading->parser);
+	libxml2.stop_parser(reading->parser);
 }
 
 static const char *full_name(struct reading *reading, const xmlChar *prefix, const xmlChar *name)
@@ -140,7 +171,7 @@ static void start_element(void *context, const xmlChar *name, const xmlChar *pre
 	}
 	element->text = "";
 	element->line = line_of(reading);
-	element->start = xmlByteConsumed(reading->parser);
+	element->start = libxml2.byte_consumed(reading->parser);
 	element->name = full_name(reading, prefix, name);
 	if (!reading->failed)
 		read_attributes(reading, element, n_attributes, attributes);
@@ -166,7 +197,7 @@ static void end_element(
 	if (reading->failed || reading->depth == 0)
 		return;
 	frame = &reading->frames[--reading->depth];
-	frame->element->end = xmlByteConsumed(reading->parser);
+	frame->element->end = libxml2.byte_consumed(reading->parser);
 	if (frame->text.length) {
 		frame->element->text =
 			pp_arena_strdup(reading->arena, pp_buffer_text(&frame->text));
@@ -233,7 +264,7 @@ static void structured_error(void *context, xmlErrorPtr fault)
 	reading->failed = pp_error_set(reading->error, PP_STATUS_FAILED, -EBADMSG,
 		"%s:%d: this is not well-formed XML: %.*s", reading->file,
 		fault->line > 0 ? fault->line : line_of(reading), (int)length, message);
-	xmlStopParser(reading->parser);
+	libxml2.stop_parser(reading->parser);
 }
 
 static void set_handlers(xmlSAXHandler *sax)
@@ -290,10 +321,13 @@ int pp_element_read(struct pp_arena *arena, const char *text, size_t length, con
 	if (length == 0)
 		return pp_error_set(
 			error, PP_STATUS_FAILED, -EBADMSG, "%s: the file is empty", file);
+	r = pp_library_load(&libxml2_library, error);
+	if (r < 0)
+		return r;
 	reading = calloc(1, sizeof(*reading));
 	if (!reading)
 		return pp_error_oom(error);
-	reading->parser = xmlCreateMemoryParserCtxt(text, (int)length);
+	reading->parser = libxml2.create_parser(text, (int)length);
 	if (!reading->parser)
 		return pp_error_oom(error);
 	reading->arena = arena;
@@ -301,15 +335,15 @@ int pp_element_read(struct pp_arena *arena, const char *text, size_t length, con
 	reading->error = error;
 	reading->parser->_private = reading;
 	set_handlers(reading->parser->sax);
-	xmlCtxtUseOptions(reading->parser, XML_PARSE_NONET | XML_PARSE_NOCDATA);
+	libxml2.use_options(reading->parser, XML_PARSE_NONET | XML_PARSE_NOCDATA);
 	reading->parser->sax->serror = structured_error;
 	reading->parser->sax->cdataBlock = characters;
-	xmlParseDocument(reading->parser);
+	libxml2.parse_document(reading->parser);
 	r = check_result(reading);
 	while (reading->depth > 0)
 		pp_buffer_done(&reading->frames[--reading->depth].text);
-	xmlFreeDoc(reading->parser->myDoc);
-	xmlFreeParserCtxt(reading->parser);
+	libxml2.free_document(reading->parser->myDoc);
+	libxml2.free_parser(reading->parser);
 	if (r == 0)
 		*ret_root = reading->root;
 	return r;

@@ -392,23 +392,11 @@ void pp_parsing_mac(struct pp_parsing *parsing, const struct pp_element *interfa
 	bool *ret_has)
 {
 	const struct pp_element *element = pp_element_child(interface, "mac");
-	const char *text = pp_element_attribute(element, "address"), *c = text;
+	const char *text = pp_element_attribute(element, "address"), *end = NULL;
 
 	if (!element)
 		return;
-	for (unsigned i = 0; i < 6; i++, c += 2) {
-		size_t length = 0;
-		uint8_t byte;
-
-		if (i > 0 && *c++ != ':')
-			break;
-		if (!isxdigit((unsigned char)c[0]) || !isxdigit((unsigned char)c[1]))
-			break;
-		if (pp_parse_hex_bytes((char[]){c[0], c[1], 0}, &byte, 1, &length) < 0)
-			break;
-		mac[i] = byte;
-		*ret_has = i == 5 && !c[2];
-	}
+	*ret_has = pp_parse_mac(text, mac, &end) && !*end;
 	if (!*ret_has)
 		pp_parsing_fail(parsing, element->line,
 			"address='%.40s' of <mac> is not an address like "

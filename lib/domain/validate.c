@@ -383,13 +383,11 @@ static int validate_spice(const struct validation *v, const struct pp_domain_dev
 /* Whoever serves a directory works on the guest's memory. */
 static bool all_memory_is_shared(const struct pp_domain *domain)
 {
-	bool shared = domain->memory_shared;
-
 	for (size_t i = 0; i < domain->n_cells; i++)
 		if (domain->cells[i].shared == PP_OFF ||
 			(domain->cells[i].shared == PP_UNSET && !domain->memory_shared))
 			return false;
-	return shared || domain->n_cells > 0;
+	return domain->memory_shared || domain->n_cells > 0;
 }
 
 static int validate_filesystem(const struct validation *v, const struct pp_domain_device *device)

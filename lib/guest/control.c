@@ -232,7 +232,7 @@ int pp_guests_shutdown(struct pp_context *context, int deadline_ms, pp_progress 
 	PP_CLEANUP(pp_guest_list_freep) struct pp_guest_list *list = NULL;
 	long long end = pp_clock_ms() + deadline_ms;
 	int first = 0, running = 0;
-	int r = pp_guest_list(context, &list, error);
+	int r = pp_guest_list_brief(context, &list, error);
 	if (r < 0)
 		return r;
 	while ((size_t)running < list->n_items && list->items[running].id >= 0)

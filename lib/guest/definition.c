@@ -95,6 +95,15 @@ int pp_definition_load(struct pp_context *context, const char *name,
 	return load_file(context, arena, name, path, false, ret_definition, error);
 }
 
+bool pp_definition_exists(struct pp_context *context, const char *name)
+{
+	char path[PP_PATH_MAX];
+
+	return pp_guest_name_check(name, NULL) >= 0 &&
+	       pp_path(path, sizeof(path), FOLDER "/%s.xml", name) >= 0 &&
+	       pp_tree_exists(context->tree, path);
+}
+
 int pp_definition_load_live(struct pp_context *context, const char *name,
 	struct pp_definition **ret_definition, struct pp_error *error)
 {
@@ -164,11 +173,7 @@ static int find_uuid(struct pp_context *context, struct pp_arena *arena, const c
 int pp_definition_resolve(struct pp_context *context, struct pp_arena *arena, const char *word,
 	const char **ret_name, struct pp_error *error)
 {
-	char path[PP_PATH_MAX];
-
-	if (pp_guest_name_check(word, NULL) >= 0 &&
-		pp_path(path, sizeof(path), FOLDER "/%s.xml", word) >= 0 &&
-		pp_tree_exists(context->tree, path)) {
+	if (pp_definition_exists(context, word)) {
 		*ret_name = word;
 		return 0;
 	}

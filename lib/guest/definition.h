@@ -25,6 +25,7 @@ int pp_guest_name_check(const char *name, struct pp_error *error);
  */
 int pp_definition_load(struct pp_context *context, const char *name,
 	struct pp_definition **ret_definition, struct pp_error *error);
+bool pp_definition_exists(struct pp_context *context, const char *name);
 /* The definition of a run: RUN/guests/NAME/live.xml. */
 int pp_definition_load_live(struct pp_context *context, const char *name,
 	struct pp_definition **ret_definition, struct pp_error *error);

@@ -66,7 +66,8 @@ static bool is_conventional(const struct pp_domain *assigned, unsigned bus)
 }
 
 static int fill_hostdevs(struct pp_context *context, const struct pp_host *host, const char *name,
-	const struct pp_domain *assigned, struct pp_arena *arena, struct pp_guest_facts *facts)
+	const char *file, const struct pp_domain *assigned, struct pp_arena *arena,
+	struct pp_guest_facts *facts)
 {
 	size_t count = 0;
 	const struct pp_domain_device *device = NULL;
@@ -89,7 +90,10 @@ static int fill_hostdevs(struct pp_context *context, const struct pp_host *host,
 				      is_conventional(assigned, device->place.bus),
 			.rom_off = device->rom_bar == PP_OFF || device->rom_enabled == PP_OFF,
 			.boot_order = device->boot_order,
+			.written = pp_arena_printf(arena, "%s:%d", file, device->line),
 		};
+		if (!list[i].written)
+			return -ENOMEM;
 		if (!device->rom_file)
 			continue;
 		list[i].rom_file = pp_arena_strdup(arena, device->rom_file);
@@ -257,7 +261,7 @@ int pp_guest_facts_fill(struct pp_context *context, const struct pp_host *host,
 	if (!facts.memory_place)
 		return pp_error_oom(error);
 	facts.memory_locked = domain->memory_locked;
-	if (fill_hostdevs(context, host, guest->name, assigned, arena, &facts) < 0 ||
+	if (fill_hostdevs(context, host, guest->name, file, assigned, arena, &facts) < 0 ||
 		(context->live && fill_files(domain, arena, &facts) < 0))
 		return pp_error_oom(error);
 	*ret_facts = facts;

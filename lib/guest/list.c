@@ -112,6 +112,16 @@ static void fill_run(struct pp_guest_info *info, struct pp_arena *arena,
 		info->emulator = copy(arena, record->launch.argv[0], oom);
 }
 
+/* What is known of it without its definition. */
+static void fill_known(struct pp_guest_info *info, struct pp_context *context,
+	struct pp_arena *arena, const struct pp_guest *guest, bool defined, bool active, bool *oom)
+{
+	info->name = copy(arena, guest->name, oom);
+	info->persistent = defined;
+	info->autostart = pp_autostart_is(context, guest->name);
+	fill_run(info, arena, guest, active, oom);
+}
+
 static int fill_info(struct pp_context *context, const struct pp_guest *guest,
 	struct pp_arena *arena, struct pp_guest_info *info, struct pp_error *error)
 {
@@ -122,10 +132,7 @@ static int fill_info(struct pp_context *context, const struct pp_guest *guest,
 	if (active && pp_definition_load_live(context, guest->name, &live, NULL) >= 0 &&
 		live->domain)
 		shown = live;
-	info->name = copy(arena, guest->name, &oom);
-	info->persistent = guest->definition != NULL;
-	info->autostart = pp_autostart_is(context, guest->name);
-	fill_run(info, arena, guest, active, &oom);
+	fill_known(info, context, arena, guest, guest->definition != NULL, active, &oom);
 	const struct pp_domain *domain = shown ? shown->domain : NULL;
 	const char *emulator = info->emulator;
 	if (domain)
@@ -169,8 +176,40 @@ static int compare_guests(const void *a, const void *b)
 	return order ? order : strcmp(one->name, two->name);
 }
 
-int pp_guest_list(
-	struct pp_context *context, struct pp_guest_list **ret_list, struct pp_error *error)
+static int item(struct pp_context *context, const char *name, struct pp_arena *arena,
+	struct pp_guest_info *ret_info, struct pp_error *error)
+{
+	PP_CLEANUP(pp_guest_freep) struct pp_guest *guest = NULL;
+	int r = pp_guest_load_name(context, name, &guest, error);
+
+	return r < 0 ? r : fill_info(context, guest, arena, ret_info, error);
+}
+
+static int brief_item(struct pp_context *context, const char *name, struct pp_arena *arena,
+	struct pp_guest_info *ret_info, struct pp_error *error)
+{
+	PP_CLEANUP(pp_record_freep) struct pp_record *record = NULL;
+	bool oom = false, defined = pp_definition_exists(context, name);
+	int r = pp_record_load(context, name, &record, error);
+
+	if (r >= 0)
+		r = pp_guest_tend(context, name, false, &record, error);
+	if (r < 0)
+		return r;
+	const struct pp_guest guest = {.name = name, .record = record};
+	bool active = pp_guest_is_active(&guest);
+	if (!defined && !active && pp_record_is_over(record))
+		return -ENOENT;
+	fill_known(ret_info, context, arena, &guest, defined, active, &oom);
+	ret_info->devices = copy_devices(arena, NULL, record, true, active, &oom);
+	return oom ? pp_error_oom(error) : 0;
+}
+
+typedef int list_item(struct pp_context *context, const char *name, struct pp_arena *arena,
+	struct pp_guest_info *ret_info, struct pp_error *error);
+
+static int list_of(struct pp_context *context, list_item *item_of, struct pp_guest_list **ret_list,
+	struct pp_error *error)
 {
 	PP_CLEANUP(pp_arena_freep) struct pp_arena *arena = pp_arena_new();
 	char **names;
@@ -184,21 +223,30 @@ int pp_guest_list(
 	struct pp_guest_info *items;
 	r = new_list(count, &list, &items, error);
 	for (size_t i = 0; r >= 0 && i < count; i++) {
-		PP_CLEANUP(pp_guest_freep) struct pp_guest *guest = NULL;
-		r = pp_guest_load_name(context, names[i], &guest, error);
-		if (r == -ENOENT) {
-			/* A run that is over, of a guest that is no longer defined. */
-			r = 0;
-			continue;
-		}
+		struct pp_guest_info *info = &items[list->n_items];
+		r = item_of(context, names[i], list->arena, info, error);
 		if (r >= 0)
-			r = fill_info(context, guest, list->arena, &items[list->n_items++], error);
+			list->n_items++;
+		else if (r == -ENOENT) /* a run that is over, of a guest not defined any more */
+			r = 0;
 	}
 	if (r < 0)
 		return r;
 	qsort(items, list->n_items, sizeof(*items), compare_guests);
 	*ret_list = PP_TAKE(list);
 	return 0;
+}
+
+int pp_guest_list(
+	struct pp_context *context, struct pp_guest_list **ret_list, struct pp_error *error)
+{
+	return list_of(context, item, ret_list, error);
+}
+
+int pp_guest_list_brief(
+	struct pp_context *context, struct pp_guest_list **ret_list, struct pp_error *error)
+{
+	return list_of(context, brief_item, ret_list, error);
 }
 
 int pp_guest_info(struct pp_context *context, const char *name, struct pp_guest_list **ret_list,

@@ -7,6 +7,7 @@
 #include "lib/guest/settle.h"
 #include "lib/guest/tend.h"
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 
 /* The locks of guests that were found to be gone, kept so that none begins anew while its devices
@@ -151,6 +152,28 @@ static int recover_guests(struct pp_context *context, bool *ret_changed, struct 
 	return first;
 }
 
+/* What writers of definitions, bindings and the like left when they were killed. */
+static void sweep_settings(struct pp_context *context)
+{
+	const struct {
+		const char *base, *folder, *name;
+	} places[] = {
+		{context->etc, "guests", NULL},
+		{context->etc, "bindings", NULL},
+		{context->lib, "guests", NULL},
+		{context->root, "etc/libvirt/hooks/qemu.d", "pcipass"},
+	};
+	char path[PP_PATH_MAX];
+
+	for (size_t i = 0; i < PP_COUNT(places); i++) {
+		if (pp_path(path, sizeof(path), "%s/%s", places[i].base, places[i].folder) < 0)
+			continue;
+		PP_CLOSE int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		if (fd >= 0)
+			pp_file_sweep(fd, places[i].name);
+	}
+}
+
 int pp_recover(struct pp_context *context, const struct pp_apply_options *options,
 	bool *ret_changed, struct pp_error *error)
 {
@@ -162,6 +185,7 @@ int pp_recover(struct pp_context *context, const struct pp_apply_options *option
 	int r = pp_guest_may_write(context, "recover", error);
 	if (r < 0)
 		return r;
+	sweep_settings(context);
 	int first = recover_guests(context, &guests, error);
 	r = pp_journal_recover(context, options, &by, &journals, &own);
 	first = pp_error_keep_first(first, r, &own, error);

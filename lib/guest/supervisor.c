@@ -9,7 +9,7 @@
 #include "lib/guest/plugrecord.h"
 #include "lib/guest/record.h"
 #include "lib/guest/release.h"
-#include "lib/guest/trial.h"
+#include "lib/guest/trialwatch.h"
 #include "lib/guest/wake.h"
 #include "lib/guest/worker.h"
 #include "lib/qemu/qmp.h"

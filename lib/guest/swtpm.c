@@ -49,13 +49,11 @@ static int make_state(
 
 static int find_program(const char **ret_path, struct pp_error *error)
 {
-	static const char *const places[] = {"/usr/bin/swtpm", "/usr/local/bin/swtpm"};
+	static const char *const places[] = {"/usr/bin/swtpm", "/usr/local/bin/swtpm", NULL};
 
-	for (size_t i = 0; i < PP_COUNT(places); i++)
-		if (access(places[i], X_OK) == 0) {
-			*ret_path = places[i];
-			return 0;
-		}
+	*ret_path = pp_process_program(places);
+	if (*ret_path)
+		return 0;
 	pp_error_set(error, PP_STATUS_NOT_READY, -ENOENT,
 		"the guest has a TPM, and swtpm, which emulates it, is not installed");
 	pp_error_remedy(error, "install the package swtpm");

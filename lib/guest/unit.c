@@ -2,6 +2,7 @@
 #include "lib/guest/unit.h"
 #include "base/buffer.h"
 #include "base/file.h"
+#include "base/library.h"
 #include "lib/guest/record.h"
 #include <errno.h>
 #include <poll.h>
@@ -20,14 +21,50 @@
 #define HANDOVER_MS 60000
 #define N_FDS 2
 
+/* ---- libsystemd, where systemd is asked --------------------------------------------------------
+ */
+
+static struct {
+	__typeof__(sd_bus_call) *call;
+	__typeof__(sd_bus_error_free) *error_free;
+	__typeof__(sd_bus_error_has_name) *error_has_name;
+	__typeof__(sd_bus_flush_close_unref) *flush_close_unref;
+	__typeof__(sd_bus_message_append) *message_append;
+	__typeof__(sd_bus_message_new_method_call) *message_new_method_call;
+	__typeof__(sd_bus_message_unref) *message_unref;
+	__typeof__(sd_bus_new) *new;
+	__typeof__(sd_bus_set_address) *set_address;
+	__typeof__(sd_bus_start) *start;
+} libsystemd;
+
+static const struct pp_library_function libsystemd_functions[] = {
+	{"sd_bus_call", &libsystemd.call},
+	{"sd_bus_error_free", &libsystemd.error_free},
+	{"sd_bus_error_has_name", &libsystemd.error_has_name},
+	{"sd_bus_flush_close_unref", &libsystemd.flush_close_unref},
+	{"sd_bus_message_append", &libsystemd.message_append},
+	{"sd_bus_message_new_method_call", &libsystemd.message_new_method_call},
+	{"sd_bus_message_unref", &libsystemd.message_unref},
+	{"sd_bus_new", &libsystemd.new},
+	{"sd_bus_set_address", &libsystemd.set_address},
+	{"sd_bus_start", &libsystemd.start},
+};
+
+static struct pp_library libsystemd_library = {
+	.soname = "libsystemd.so.0",
+	.package = "libsystemd0",
+	.functions = libsystemd_functions,
+	.n_functions = PP_COUNT(libsystemd_functions),
+};
+
 static void bus_close(sd_bus **bus)
 {
-	sd_bus_flush_close_unref(*bus);
+	libsystemd.flush_close_unref(*bus);
 }
 
 static void message_free(sd_bus_message **message)
 {
-	sd_bus_message_unref(*message);
+	libsystemd.message_unref(*message);
 }
 
 char *pp_unit_name(const char *guest)
@@ -51,11 +88,11 @@ char *pp_unit_name(const char *guest)
 static int bus_open(sd_bus **ret_bus)
 {
 	sd_bus *bus __attribute__((cleanup(bus_close))) = NULL;
-	int r = sd_bus_new(&bus);
+	int r = libsystemd.new(&bus);
 	if (r >= 0)
-		r = sd_bus_set_address(bus, PRIVATE_BUS);
+		r = libsystemd.set_address(bus, PRIVATE_BUS);
 	if (r >= 0)
-		r = sd_bus_start(bus);
+		r = libsystemd.start(bus);
 	if (r < 0)
 		return r;
 	*ret_bus = bus;
@@ -72,18 +109,18 @@ static int ask(const char *unit, struct pp_error *error)
 	int r = bus_open(&bus);
 	if (r < 0)
 		return pp_error_errno(error, r, "cannot reach systemd");
-	r = sd_bus_message_new_method_call(bus, &call, "org.freedesktop.systemd1",
+	r = libsystemd.message_new_method_call(bus, &call, "org.freedesktop.systemd1",
 		"/org/freedesktop/systemd1", "org.freedesktop.systemd1.Manager", "StartUnit");
 	if (r >= 0)
-		r = sd_bus_message_append(call, "ss", unit, "replace");
+		r = libsystemd.message_append(call, "ss", unit, "replace");
 	if (r >= 0)
-		r = sd_bus_call(bus, call, BUS_USEC, &said, NULL);
-	if (sd_bus_error_has_name(&said, "org.freedesktop.systemd1.NoSuchUnit"))
+		r = libsystemd.call(bus, call, BUS_USEC, &said, NULL);
+	if (libsystemd.error_has_name(&said, "org.freedesktop.systemd1.NoSuchUnit"))
 		r = -EOPNOTSUPP;
 	else if (r < 0)
 		pp_error_errno(error, r, "systemd does not start %s%s%s", unit,
 			said.message ? ": " : "", said.message ? said.message : "");
-	sd_bus_error_free(&said);
+	libsystemd.error_free(&said);
 	return r < 0 ? r : 0;
 }
 
@@ -185,7 +222,9 @@ int pp_unit_start(struct pp_context *context, const char *name, const struct pp_
 	PP_CLOSE int listener = pp_unit_listen(folder_fd);
 	if (listener < 0)
 		return pp_error_errno(error, listener, "cannot make the socket for %s", unit);
-	r = ask(unit, error);
+	r = pp_library_load(&libsystemd_library, error);
+	if (r >= 0)
+		r = ask(unit, error);
 	if (r >= 0) {
 		r = pp_unit_hand_over(listener, fds, ret_pid);
 		if (r < 0)

@@ -24,13 +24,12 @@
 
 static int find_program(const char **ret_path, struct pp_error *error)
 {
-	static const char *const places[] = {"/usr/lib/qemu/virtiofsd", "/usr/libexec/virtiofsd"};
+	static const char *const places[] = {
+		"/usr/lib/qemu/virtiofsd", "/usr/libexec/virtiofsd", NULL};
 
-	for (size_t i = 0; i < PP_COUNT(places); i++)
-		if (access(places[i], X_OK) == 0) {
-			*ret_path = places[i];
-			return 0;
-		}
+	*ret_path = pp_process_program(places);
+	if (*ret_path)
+		return 0;
 	pp_error_set(error, PP_STATUS_NOT_READY, -ENOENT,
 		"the guest has a directory of the host, and virtiofsd, which serves it, is not "
 		"installed: the package qemu-system-common, or virtiofsd, has it");

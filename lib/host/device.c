@@ -193,6 +193,20 @@ static int read_group(struct pp_reader *reader, struct pp_device *device)
 	return r == -ENOMEM ? r : 0;
 }
 
+static int read_place(struct pp_reader *reader, struct pp_device *device)
+{
+	device->numa_node = read_number(reader, device, "numa_node", -1);
+	if (device->numa_node < -1)
+		device->numa_node = -1;
+	int r = read_line(reader, device, "driver_override", &device->driver_override);
+	if (r == -ENOMEM)
+		return r;
+	if (pp_text_is(device->driver_override, "(null)") ||
+		pp_text_is(device->driver_override, ""))
+		device->driver_override = NULL;
+	return 0;
+}
+
 static int read_device(struct pp_reader *reader, struct pp_device *device)
 {
 	int r = read_path(reader, device);
@@ -203,15 +217,11 @@ static int read_device(struct pp_reader *reader, struct pp_device *device)
 	if (r < 0)
 		return r;
 
-	device->numa_node = read_number(reader, device, "numa_node", -1);
-	if (device->numa_node < -1)
-		device->numa_node = -1;
-	r = read_line(reader, device, "driver_override", &device->driver_override);
-	if (r == -ENOMEM)
+	device->numa_node = -1;
+	if (!(reader->depth & PP_READ_BRIEF))
+		r = read_place(reader, device);
+	if (r < 0)
 		return r;
-	if (pp_text_is(device->driver_override, "(null)") ||
-		pp_text_is(device->driver_override, ""))
-		device->driver_override = NULL;
 
 	/* config space says it better, where it is read */
 	unsigned class = device->class_code >> 8;

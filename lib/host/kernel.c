@@ -63,9 +63,12 @@ static int read_vfio(struct pp_reader *reader, struct pp_kernel *kernel)
 		reader->devices[i].vfio_module =
 			pp_modules_vfio(modules, reader->devices[i].modalias);
 	kernel->vfio_pci_loaded = pp_tree_exists(reader->tree, "/sys/bus/pci/drivers/vfio-pci");
-	kernel->vfio_pci_builtin = pp_modules_has(modules->builtin, "vfio-pci");
-	kernel->vfio_pci_available = kernel->vfio_pci_loaded || kernel->vfio_pci_builtin ||
-				     pp_modules_has(modules->loadable, "vfio-pci");
+	kernel->vfio_pci_builtin = pp_modules_builtin(modules, "vfio-pci");
+	kernel->vfio_pci_available = kernel->vfio_pci_loaded || kernel->vfio_pci_builtin;
+	if (!kernel->vfio_pci_available)
+		r = pp_modules_loadable(reader, "vfio-pci", &kernel->vfio_pci_available);
+	if (r < 0)
+		return r;
 	kernel->vfio_node = pp_tree_exists(reader->tree, "/dev/vfio/vfio");
 	kernel->iommufd_node = pp_tree_exists(reader->tree, "/dev/iommu");
 	kernel->kvm_node = pp_tree_exists(reader->tree, "/dev/kvm");

@@ -35,17 +35,20 @@ static int read_aliases(struct pp_reader *reader, struct pp_modules *modules)
 	int r = read_list(reader, "modules.alias", &text);
 	if (r < 0)
 		return r;
-	size_t count = 0;
-	for (const char *at = text; (at = strstr(at, ALIAS)); at++)
-		count++;
-	modules->aliases = pp_arena_array(reader->arena, count + 1, sizeof(*modules->aliases));
-	if (!modules->aliases)
-		return -ENOMEM;
+	size_t room = 0;
 	for (const char *at = text; (at = strstr(at, ALIAS));) {
 		at += strlen(ALIAS);
 		size_t line = strcspn(at, "\n"), pattern = strcspn(at, " \n");
 		if (pattern + 1 >= line)
 			continue;
+		if (modules->n_aliases == room) {
+			size_t item = sizeof(*modules->aliases);
+			modules->aliases = pp_arena_grow(reader->scratch, modules->aliases,
+				room * item, (2 * room + 32) * item);
+			if (!modules->aliases)
+				return -ENOMEM;
+			room = 2 * room + 32;
+		}
 		struct pp_module_alias *alias = &modules->aliases[modules->n_aliases++];
 		alias->pattern = pp_arena_strndup(reader->scratch, at, pattern);
 		alias->module =
@@ -62,9 +65,7 @@ int pp_modules_read(struct pp_reader *reader, const struct pp_modules **ret_modu
 		struct pp_modules *modules = pp_arena_alloc(reader->scratch, sizeof(*modules));
 		if (!modules)
 			return -ENOMEM;
-		int r = read_list(reader, "modules.dep", &modules->loadable);
-		if (r == 0)
-			r = read_list(reader, "modules.builtin", &modules->builtin);
+		int r = read_list(reader, "modules.builtin", &modules->builtin);
 		if (r == 0)
 			r = read_aliases(reader, modules);
 		if (r < 0)
@@ -94,7 +95,7 @@ static bool line_names(const char *line, size_t length, const char *name)
 	return *name == '\0' && end - at >= 3 && strncmp(at, ".ko", 3) == 0;
 }
 
-bool pp_modules_has(const char *list, const char *name)
+static bool list_has(const char *list, const char *name)
 {
 	const char *line;
 	size_t length;
@@ -102,6 +103,36 @@ bool pp_modules_has(const char *list, const char *name)
 		if (line_names(line, length, name))
 			return true;
 	return false;
+}
+
+bool pp_modules_builtin(const struct pp_modules *modules, const char *name)
+{
+	return list_has(modules->builtin, name);
+}
+
+static int read_loadable(struct pp_reader *reader)
+{
+	const struct pp_modules *modules;
+	int r = pp_modules_read(reader, &modules);
+	return r < 0 || modules->loadable
+		       ? r
+		       : read_list(reader, "modules.dep", &reader->modules->loadable);
+}
+
+int pp_modules_loadable(struct pp_reader *reader, const char *name, bool *ret_loadable)
+{
+	int r = read_loadable(reader);
+	if (r == 0)
+		*ret_loadable = list_has(reader->modules->loadable, name);
+	return r;
+}
+
+int pp_modules_known(struct pp_reader *reader, bool *ret_known)
+{
+	int r = read_loadable(reader);
+	if (r == 0)
+		*ret_known = *reader->modules->loadable || *reader->modules->builtin;
+	return r;
 }
 
 static unsigned wildcards(const char *pattern)

@@ -5,10 +5,9 @@
 
 #include "lib/host/reader.h"
 
-/* Its lists, as text; "" where one is missing. */
 struct pp_modules {
-	const char *loadable;            /* modules.dep */
-	const char *builtin;             /* modules.builtin */
+	const char *builtin;  /* modules.builtin, as text; "" where it is missing */
+	const char *loadable; /* modules.dep, the same; NULL: not read yet, for it is large */
 	struct pp_module_alias *aliases; /* of modules.alias, those for VFIO */
 	size_t n_aliases;
 };
@@ -20,7 +19,10 @@ struct pp_module_alias {
 /* Read once; they live in the reader's scratch arena. */
 int pp_modules_read(struct pp_reader *reader, const struct pp_modules **ret_modules);
 /* "vfio-pci" and "vfio_pci" are the same. */
-bool pp_modules_has(const char *list, const char *name);
+bool pp_modules_builtin(const struct pp_modules *modules, const char *name);
+int pp_modules_loadable(struct pp_reader *reader, const char *name, bool *ret_loadable);
+/* Whether there are such lists. */
+int pp_modules_known(struct pp_reader *reader, bool *ret_known);
 /* The module that the aliases name for a device that goes to a guest, by the fewest wildcards:
  * "vfio_pci" or a variant; NULL where there is none. */
 const char *pp_modules_vfio(const struct pp_modules *modules, const char *modalias);

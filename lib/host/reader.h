@@ -22,7 +22,7 @@ struct pp_reader {
 	struct pp_iommu *iommu;
 	struct pp_kernel *kernel;
 	struct pp_memory *memory;
-	const struct pp_modules *modules;
+	struct pp_modules *modules;
 	const char *release; /* of the kernel, NULL: not known */
 	struct pp_use *uses;
 	size_t n_uses, size_uses;

@@ -234,12 +234,15 @@ static int modprobe_line(struct pp_reader *reader, const char *file, unsigned nu
 	return 0;
 }
 
-static bool has_module(struct pp_reader *reader, const char *name)
+/* Where there are no lists, it is not known, and taken for there. */
+static int has_module(struct pp_reader *reader, const char *name, bool *ret_has)
 {
-	const struct pp_modules *modules = reader->modules;
-	if (!modules || (!*modules->loadable && !*modules->builtin))
-		return true; /* not known */
-	return pp_modules_has(modules->loadable, name) || pp_modules_has(modules->builtin, name);
+	bool known = false;
+	int r = reader->modules ? pp_modules_known(reader, &known) : 0;
+	if (r < 0)
+		return r;
+	*ret_has = !known || pp_modules_builtin(reader->modules, name);
+	return *ret_has ? 0 : pp_modules_loadable(reader, name, ret_has);
 }
 
 /* Each module of ours on a line: "vfio_pci", "MODULES=(vfio vfio_pci)", "force_drivers+=" vfio ""
@@ -260,7 +263,9 @@ static int module_line(struct pp_reader *reader, const char *file, unsigned numb
 		if (!setting)
 			return -ENOMEM;
 		setting->name = name;
-		setting->known = has_module(reader, name);
+		int r = has_module(reader, name, &setting->known);
+		if (r < 0)
+			return r;
 	}
 	return 0;
 }

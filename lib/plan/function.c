@@ -31,18 +31,10 @@ bool pp_function_parse(const char *text, struct pp_function_state *ret_state)
 	struct pp_function_state state = {0};
 	uint64_t vlan, qos, spoof, trust;
 	char again[PP_DRIVER_SIZE];
-	const char *cursor = text + strlen("mac=");
-	if (!pp_text_starts(text, "mac="))
+	const char *cursor;
+	if (!pp_text_starts(text, "mac=") ||
+		!pp_parse_mac(text + strlen("mac="), state.mac, &cursor) || *cursor++ != ' ')
 		return false;
-	for (size_t i = 0; i < 6; i++) {
-		size_t length = 0;
-		if (strlen(cursor) < 3 ||
-			pp_parse_hex_bytes(
-				(char[]){cursor[0], cursor[1], 0}, &state.mac[i], 1, &length) < 0 ||
-			cursor[2] != (i < 5 ? ':' : ' '))
-			return false;
-		cursor += 3;
-	}
 	if (!number_parse(&cursor, "vlan=", 4094, &vlan) ||
 		!number_parse(&cursor, "qos=", 7, &qos) ||
 		!number_parse(&cursor, "spoof=", 1, &spoof) ||

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "lib/plan/hostfile.h"
-#include "base/json.h"
+#include "base/jsonreader.h"
 #include "base/parse.h"
 #include "lib/plan/plan.h"
 #include <errno.h>
@@ -18,177 +18,96 @@ void pp_host_file_free(struct pp_host_file *file)
 		pp_arena_free(file->arena);
 }
 
-struct parser {
-	struct pp_arena *arena;
-	const char *file;
-	struct pp_error *error;
-};
-
-static int fault(struct parser *parser, const char *place, const char *format, ...) PP_PRINTF(3, 4);
-static int fault(struct parser *parser, const char *place, const char *format, ...)
-{
-	va_list args;
-	va_start(args, format);
-	const char *text = pp_arena_vprintf(parser->arena, format, args);
-	va_end(args);
-	return pp_error_set(parser->error, PP_STATUS_USAGE, -EINVAL, "%s: %s: %s", parser->file,
-		place, text ? text : "not understood");
-}
-
 /* ---- values -----------------------------------------------------------------------------------
  */
 
-struct keys {
-	struct parser *parser;
-	const char *place;
-	const char *const *known;
-};
-
-static int check_key(const char *key, const struct pp_json *value, void *data)
-{
-	struct keys *keys = data;
-	(void)value;
-	for (size_t i = 0; keys->known[i]; i++)
-		if (pp_text_is(keys->known[i], key))
-			return 0;
-	const char *nearest = pp_text_nearest(key, keys->known);
-	return fault(keys->parser, keys->place, "unknown key '%s'%s%s%s", key,
-		nearest ? ": did you mean " : "", nearest ? nearest : "", nearest ? "?" : "");
-}
-
-static int check_object(struct parser *parser, const char *place, const struct pp_json *value,
-	const char *const *known)
-{
-	struct keys keys = {parser, place, known};
-	if (!pp_json_is_object(value))
-		return fault(parser, place, "it is no object");
-	return pp_json_each(value, check_key, &keys);
-}
-
 /* *ret_array NULL where the key is not there. */
-static int get_array(struct parser *parser, const char *place, const struct pp_json *object,
+static int get_array(struct pp_json_reader *reader, const char *place, const struct pp_json *object,
 	const char *key, size_t max, const struct pp_json **ret_array)
 {
 	const struct pp_json *array = pp_json_get(object, key);
 	if (array && !pp_json_is_array(array))
-		return fault(parser, place, "'%s' is to be a list", key);
+		return pp_json_fault(reader, place, "'%s' is to be a list", key);
 	if (array && pp_json_length(array) > max)
-		return fault(parser, place, "'%s' has more than %zu entries", key, max);
+		return pp_json_fault(reader, place, "'%s' has more than %zu entries", key, max);
 	*ret_array = array;
 	return 0;
 }
 
-static int get_text(struct parser *parser, const char *place, const struct pp_json *object,
-	const char *key, const char **ret_text)
-{
-	const struct pp_json *value = pp_json_get(object, key);
-	const char *text = pp_json_text_of(value);
-	if (value && !text)
-		return fault(parser, place, "'%s' is to be a text", key);
-	*ret_text = text;
-	return 0;
-}
-
-static int get_number(struct parser *parser, const char *place, const struct pp_json *object,
-	const char *key, int64_t max, int64_t *ret_number)
+static int get_number(struct pp_json_reader *reader, const char *place,
+	const struct pp_json *object, const char *key, int64_t max, int64_t *ret_number)
 {
 	int64_t number = -1;
 	if (pp_json_get(object, key) &&
 		(pp_json_get_int(object, key, &number) < 0 || number < 0 || number > max))
-		return fault(
-			parser, place, "'%s' is to be a number up to %lld", key, (long long)max);
+		return pp_json_fault(
+			reader, place, "'%s' is to be a number up to %lld", key, (long long)max);
 	*ret_number = number;
 	return 0;
 }
 
-static int get_switch(struct parser *parser, const char *place, const struct pp_json *object,
-	const char *key, int *ret_on)
+static int get_switch(struct pp_json_reader *reader, const char *place,
+	const struct pp_json *object, const char *key, int *ret_on)
 {
 	bool on = false;
 	*ret_on = -1;
 	if (!pp_json_get(object, key))
 		return 0;
 	if (pp_json_get_bool(object, key, &on) < 0)
-		return fault(parser, place, "'%s' is to be true or false", key);
+		return pp_json_fault(reader, place, "'%s' is to be true or false", key);
 	*ret_on = on;
 	return 0;
 }
 
-/* "1b36:0010" */
-static bool parse_ids(const char *text, uint16_t *ret_first, uint16_t *ret_second)
-{
-	const char *end;
-	uint64_t first, second;
-	if (strlen(text) != 9 || pp_parse_prefix(text, 16, 0xffff, &first, &end) < 0 ||
-		end != text + 4 || *end != ':' || pp_parse_u64(end + 1, 16, 0xffff, &second) < 0)
-		return false;
-	*ret_first = (uint16_t)first;
-	*ret_second = (uint16_t)second;
-	return true;
-}
-
-static bool parse_mac(const char *text, uint8_t mac[6])
-{
-	uint64_t byte;
-	for (int i = 0; i < 6; i++, text++) {
-		const char *end;
-		if (pp_parse_prefix(text, 16, 0xff, &byte, &end) < 0 || end != text + 2 ||
-			*end != (i < 5 ? ':' : '\0'))
-			return false;
-		mac[i] = (uint8_t)byte;
-		text = end;
-	}
-	return !(mac[0] & 1); /* not one of many */
-}
-
-static int get_driver(struct parser *parser, const char *place, const struct pp_json *value,
+static int get_driver(struct pp_json_reader *reader, const char *place, const struct pp_json *value,
 	const char **ret_driver)
 {
 	const char *driver = NULL;
-	int r = get_text(parser, place, value, "driver", &driver);
+	int r = pp_json_read_text(reader, place, value, "driver", &driver);
 	if (r < 0 || !driver)
 		return r;
 	if (!pp_text_is(driver, "host") && !(pp_driver_valid(driver) && pp_driver_passes(driver)))
-		return fault(parser, place,
+		return pp_json_fault(reader, place,
 			"'%s' is no driver that holds a device for a guest: vfio-pci, its variants "
 			"and pci-stub are, and 'host' is the host's own",
 			driver);
-	*ret_driver = pp_arena_strdup(parser->arena, driver);
-	return *ret_driver ? 0 : pp_error_oom(parser->error);
+	*ret_driver = pp_arena_strdup(reader->arena, driver);
+	return *ret_driver ? 0 : pp_error_oom(reader->error);
 }
 
 /* ---- entries ----------------------------------------------------------------------------------
  */
 
-static int parse_function(struct parser *parser, const char *place, const struct pp_json *value,
-	int64_t count, struct pp_host_function *function)
+static int parse_function(struct pp_json_reader *reader, const char *place,
+	const struct pp_json *value, int64_t count, struct pp_host_function *function)
 {
 	static const char *const known[] = {
 		"number", "mac", "vlan", "trust", "spoofcheck", "driver", NULL};
 	const char *mac = NULL;
 	int64_t number = -1;
-	int r = check_object(parser, place, value, known);
+	int r = pp_json_check_object(reader, place, value, known);
 	if (r >= 0)
-		r = get_number(parser, place, value, "number", NUMBER_MAX, &number);
+		r = get_number(reader, place, value, "number", NUMBER_MAX, &number);
 	if (r >= 0)
-		r = get_text(parser, place, value, "mac", &mac);
+		r = pp_json_read_text(reader, place, value, "mac", &mac);
 	if (r >= 0)
-		r = get_number(parser, place, value, "vlan", 4094, &function->vlan);
+		r = get_number(reader, place, value, "vlan", 4094, &function->vlan);
 	if (r >= 0)
-		r = get_switch(parser, place, value, "trust", &function->trust);
+		r = get_switch(reader, place, value, "trust", &function->trust);
 	if (r >= 0)
-		r = get_switch(parser, place, value, "spoofcheck", &function->spoof);
+		r = get_switch(reader, place, value, "spoofcheck", &function->spoof);
 	if (r >= 0)
-		r = get_driver(parser, place, value, &function->driver);
+		r = get_driver(reader, place, value, &function->driver);
 	if (r < 0)
 		return r;
 	if (number < 0 || number >= count)
-		return fault(parser, place, "'number' is to be one of the %lld functions, from 0",
-			(long long)count);
-	if (mac && !parse_mac(mac, function->mac))
-		return fault(parser, place, "'%s' is no MAC address of one device", mac);
+		return pp_json_fault(reader, place,
+			"'number' is to be one of the %lld functions, from 0", (long long)count);
+	const char *end = NULL;
+	if (mac && (!pp_parse_mac(mac, function->mac, &end) || *end || (function->mac[0] & 1)))
+		return pp_json_fault(reader, place, "'%s' is no MAC address of one device", mac);
 	if (pp_text_is(function->driver, "host"))
-		return fault(parser, place,
+		return pp_json_fault(reader, place,
 			"functions are made without a driver of the host: leave 'driver' away");
 	function->number = (unsigned)number;
 	function->has_mac = mac;
@@ -196,26 +115,27 @@ static int parse_function(struct parser *parser, const char *place, const struct
 }
 
 static int parse_each(
-	struct parser *parser, const struct pp_json *value, struct pp_host_entry *entry)
+	struct pp_json_reader *reader, const struct pp_json *value, struct pp_host_entry *entry)
 {
 	const struct pp_json *array;
-	int r = get_array(parser, entry->place, value, "each", NUMBER_MAX, &array);
+	int r = get_array(reader, entry->place, value, "each", NUMBER_MAX, &array);
 	if (r < 0 || !array)
 		return r;
 	if (entry->functions < 0)
-		return fault(parser, entry->place, "'each' needs 'functions', how many there are");
+		return pp_json_fault(
+			reader, entry->place, "'each' needs 'functions', how many there are");
 	size_t count = pp_json_length(array);
-	struct pp_host_function *each = pp_arena_array(parser->arena, count + 1, sizeof(*each));
+	struct pp_host_function *each = pp_arena_array(reader->arena, count + 1, sizeof(*each));
 	if (!each)
-		return pp_error_oom(parser->error);
+		return pp_error_oom(reader->error);
 	for (size_t i = 0; i < count; i++) {
-		const char *place = pp_arena_printf(parser->arena, "%s.each[%zu]", entry->place, i);
+		const char *place = pp_arena_printf(reader->arena, "%s.each[%zu]", entry->place, i);
 		if (!place)
-			return pp_error_oom(parser->error);
-		r = parse_function(parser, place, pp_json_at(array, i), entry->functions, &each[i]);
+			return pp_error_oom(reader->error);
+		r = parse_function(reader, place, pp_json_at(array, i), entry->functions, &each[i]);
 		for (size_t j = 0; r >= 0 && j < i; j++)
 			if (each[j].number == each[i].number)
-				r = fault(parser, place, "function %u is there twice",
+				r = pp_json_fault(reader, place, "function %u is there twice",
 					each[i].number);
 		if (r < 0)
 			return r;
@@ -225,102 +145,88 @@ static int parse_each(
 	return 0;
 }
 
-static int parse_identity(
-	struct parser *parser, const struct pp_json *value, struct pp_host_entry *entry)
+static int parse_which(
+	struct pp_json_reader *reader, const struct pp_json *value, struct pp_host_entry *entry)
 {
-	const char *address = NULL, *id = NULL, *subsystem = NULL, *serial = NULL;
-	int r = get_text(parser, entry->place, value, "address", &address);
+	const char *address = NULL;
+	int r = pp_json_read_text(reader, entry->place, value, "address", &address);
 	if (r >= 0)
-		r = get_text(parser, entry->place, value, "id", &id);
-	if (r >= 0)
-		r = get_text(parser, entry->place, value, "subsystem", &subsystem);
-	if (r >= 0)
-		r = get_text(parser, entry->place, value, "serial", &serial);
+		r = pp_json_read_identity(reader, entry->place, value, &entry->identity);
 	if (r < 0)
 		return r;
-	if (!id)
-		return fault(parser, entry->place,
-			"there is no 'id': an address alone does not say which device it is "
-			"(pcipass nodedev-list --long shows the ids)");
-	if (!parse_ids(id, &entry->vendor, &entry->product))
-		return fault(parser, entry->place, "'%s' is no id like 10de:1eb8", id);
 	if (address && pp_address_parse(address, &entry->address) < 0)
-		return fault(parser, entry->place, "'%s' is no address like 0000:01:00.0", address);
-	if (subsystem && !parse_ids(subsystem, &entry->subvendor, &entry->subproduct))
-		return fault(
-			parser, entry->place, "'%s' is no subsystem like 10de:12a2", subsystem);
-	if (serial && (pp_parse_u64(serial, 16, UINT64_MAX, &entry->serial) < 0 || !entry->serial))
-		return fault(parser, entry->place,
-			"'%s' is no serial number of PCI Express like 0x48b02dffff3c6d00", serial);
+		return pp_json_fault(
+			reader, entry->place, "'%s' is no address like 0000:01:00.0", address);
 	entry->has_address = address;
-	entry->has_subsystem = subsystem;
 	return 0;
 }
 
 static int parse_entry(
-	struct parser *parser, const struct pp_json *value, struct pp_host_entry *entry)
+	struct pp_json_reader *reader, const struct pp_json *value, struct pp_host_entry *entry)
 {
 	static const char *const known[] = {
 		"address", "id", "subsystem", "serial", "driver", "functions", "each", NULL};
-	int r = check_object(parser, entry->place, value, known);
+	int r = pp_json_check_object(reader, entry->place, value, known);
 	if (r >= 0)
-		r = parse_identity(parser, value, entry);
+		r = parse_which(reader, value, entry);
 	if (r >= 0)
-		r = get_driver(parser, entry->place, value, &entry->driver);
+		r = get_driver(reader, entry->place, value, &entry->driver);
 	if (r >= 0)
 		r = get_number(
-			parser, entry->place, value, "functions", NUMBER_MAX, &entry->functions);
+			reader, entry->place, value, "functions", NUMBER_MAX, &entry->functions);
 	if (r >= 0)
-		r = parse_each(parser, value, entry);
+		r = parse_each(reader, value, entry);
 	if (r < 0)
 		return r;
 	if (!entry->driver && entry->functions < 0)
-		return fault(parser, entry->place, "it says neither 'driver' nor 'functions'");
+		return pp_json_fault(
+			reader, entry->place, "it says neither 'driver' nor 'functions'");
 	if (entry->functions > 0 && entry->driver && !pp_text_is(entry->driver, "host"))
-		return fault(parser, entry->place,
+		return pp_json_fault(reader, entry->place,
 			"virtual functions are made by the host's own driver, not by %s",
 			entry->driver);
 	return 0;
 }
 
 static int parse_entries(
-	struct parser *parser, const struct pp_json *root, struct pp_host_file *file)
+	struct pp_json_reader *reader, const struct pp_json *root, struct pp_host_file *file)
 {
 	const struct pp_json *array;
-	int r = get_array(parser, "devices", root, "devices", DEVICES_MAX, &array);
+	int r = get_array(reader, "devices", root, "devices", DEVICES_MAX, &array);
 	size_t count = r >= 0 && array ? pp_json_length(array) : 0;
-	struct pp_host_entry *entries = pp_arena_array(parser->arena, count + 1, sizeof(*entries));
+	struct pp_host_entry *entries = pp_arena_array(reader->arena, count + 1, sizeof(*entries));
 	if (r < 0 || !entries)
-		return r < 0 ? r : pp_error_oom(parser->error);
+		return r < 0 ? r : pp_error_oom(reader->error);
 	for (size_t i = 0; r >= 0 && i < count; i++) {
-		entries[i].place = pp_arena_printf(parser->arena, "devices[%zu]", i);
-		r = entries[i].place ? parse_entry(parser, pp_json_at(array, i), &entries[i])
-				     : pp_error_oom(parser->error);
+		entries[i].place = pp_arena_printf(reader->arena, "devices[%zu]", i);
+		r = entries[i].place ? parse_entry(reader, pp_json_at(array, i), &entries[i])
+				     : pp_error_oom(reader->error);
 	}
 	file->entries = entries;
 	file->n_entries = count;
 	return r;
 }
 
-static int parse_pages(struct parser *parser, const struct pp_json *root, struct pp_host_file *file)
+static int parse_pages(
+	struct pp_json_reader *reader, const struct pp_json *root, struct pp_host_file *file)
 {
 	static const char *const known[] = {"node", "pages", NULL};
 	const struct pp_json *array;
-	int r = get_array(parser, "hugepages", root, "hugepages", NODES_MAX, &array);
+	int r = get_array(reader, "hugepages", root, "hugepages", NODES_MAX, &array);
 	size_t count = r >= 0 && array ? pp_json_length(array) : 0;
-	struct pp_setup_pages *pages = pp_arena_array(parser->arena, count + 1, sizeof(*pages));
+	struct pp_setup_pages *pages = pp_arena_array(reader->arena, count + 1, sizeof(*pages));
 	if (r < 0 || !pages)
-		return r < 0 ? r : pp_error_oom(parser->error);
+		return r < 0 ? r : pp_error_oom(reader->error);
 	for (size_t i = 0; i < count; i++) {
 		const struct pp_json *value = pp_json_at(array, i);
 		int64_t node = -1, number = -1;
-		r = check_object(parser, "hugepages", value, known);
+		r = pp_json_check_object(reader, "hugepages", value, known);
 		if (r >= 0)
-			r = get_number(parser, "hugepages", value, "node", 1023, &node);
+			r = get_number(reader, "hugepages", value, "node", 1023, &node);
 		if (r >= 0)
-			r = get_number(parser, "hugepages", value, "pages", 1 << 24, &number);
+			r = get_number(reader, "hugepages", value, "pages", 1 << 24, &number);
 		if (r >= 0 && number < 0)
-			r = fault(parser, "hugepages", "there is no 'pages'");
+			r = pp_json_fault(reader, "hugepages", "there is no 'pages'");
 		if (r < 0)
 			return r;
 		pages[i] = (struct pp_setup_pages){.count = (unsigned)number, .node = (int)node};
@@ -337,7 +243,7 @@ int pp_host_file_parse(const char *name, const char *text, size_t length,
 	PP_CLEANUP(pp_arena_freep) struct pp_arena *arena = pp_arena_new();
 	PP_CLEANUP(pp_json_freep) struct pp_json *root = NULL;
 	struct pp_host_file *file = arena ? pp_arena_alloc(arena, sizeof(*file)) : NULL;
-	struct parser parser = {arena, name, error};
+	struct pp_json_reader reader = {arena, name, error};
 	if (!file)
 		return pp_error_oom(error);
 	*file = (struct pp_host_file){.arena = arena, .name = pp_arena_strdup(arena, name)};
@@ -348,11 +254,11 @@ int pp_host_file_parse(const char *name, const char *text, size_t length,
 			error->status = PP_STATUS_USAGE;
 		return r;
 	}
-	r = check_object(&parser, "the file", root, known);
+	r = pp_json_check_object(&reader, "the file", root, known);
 	if (r >= 0)
-		r = parse_entries(&parser, root, file);
+		r = parse_entries(&reader, root, file);
 	if (r >= 0)
-		r = parse_pages(&parser, root, file);
+		r = parse_pages(&reader, root, file);
 	if (r < 0)
 		return r;
 	arena = NULL; /* the file is in it */
@@ -365,12 +271,13 @@ int pp_host_file_parse(const char *name, const char *text, size_t length,
 
 static bool is_it(const struct pp_host_entry *entry, const struct pp_device *device)
 {
-	if (device->vendor != entry->vendor || device->product != entry->product)
+	const struct pp_json_identity *wanted = &entry->identity;
+	if (device->vendor != wanted->vendor || device->product != wanted->product)
 		return false;
-	if (entry->has_subsystem &&
-		(device->subvendor != entry->subvendor || device->subproduct != entry->subproduct))
+	if (wanted->has_subsystem && (device->subvendor != wanted->subvendor ||
+					     device->subproduct != wanted->subproduct))
 		return false;
-	return !entry->serial || device->capabilities.serial == entry->serial;
+	return !wanted->serial || device->capabilities.serial == wanted->serial;
 }
 
 static int not_it(const struct pp_host_file *file, const struct pp_host_entry *entry,
@@ -389,7 +296,8 @@ static int not_it(const struct pp_host_file *file, const struct pp_host_entry *e
 		pp_error_set(error, PP_STATUS_NOT_READY, -ENODEV,
 			"%s: %s: %s%s%04x:%04x is not on this host", file->name, entry->place,
 			entry->has_address ? pp_address_text(&entry->address, address) : "",
-			entry->has_address ? ", " : "", entry->vendor, entry->product);
+			entry->has_address ? ", " : "", entry->identity.vendor,
+			entry->identity.product);
 	pp_error_id(error, "device-not-it");
 	pp_error_remedy(error, "pcipass nodedev-list --long shows what there is");
 	return -ENODEV;

@@ -5,14 +5,15 @@
  *   {"devices": [
  *     {"address": "0000:41:00.0", "id": "144d:a80a", "driver": "vfio-pci"},
  *     {"id": "8086:1572", "serial": "0x90e2baffff123456", "functions": 4, "each": [
- *       {"number": 0, "mac": "52:54:00:1a:b0:01", "vlan": 7, "trust": false, "driver":
- * "vfio-pci"}]}], "hugepages": [{"node": 0, "pages": 512}]}
+ *       {"number": 0, "mac": "52:54:00:1a:b0:01", "vlan": 7, "trust": false,
+ *        "driver": "vfio-pci"}]}],
+ *    "hugepages": [{"node": 0, "pages": 512}]}
  *
  * Pure: what is there is given as facts. */
 #ifndef LIB_PLAN_HOSTFILE_H
 #define LIB_PLAN_HOSTFILE_H
 
-#include "base/arena.h"
+#include "base/jsonreader.h"
 #include <pcipass.h>
 
 struct pp_host_function {
@@ -25,10 +26,9 @@ struct pp_host_function {
 };
 struct pp_host_entry {
 	const char *place; /* "devices[0]", for messages */
-	bool has_address, has_subsystem;
+	bool has_address;
 	struct pp_address address;
-	uint16_t vendor, product, subvendor, subproduct;
-	uint64_t serial;    /* of PCI Express; 0: not said */
+	struct pp_json_identity identity;
 	const char *driver; /* "host", or one that holds it for a guest; NULL: not said */
 	int64_t functions;  /* -1: not said */
 	const struct pp_host_function *each;

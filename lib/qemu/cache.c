@@ -5,6 +5,7 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "base/parse.h"
+#include "base/process.h"
 #include "lib/context.h"
 #include "lib/qemu/capabilities.h"
 #include <fcntl.h>
@@ -62,10 +63,9 @@ static int identify(const char *binary, struct pp_buffer *buffer, struct pp_erro
 
 static const char *default_binary(void)
 {
-	for (size_t i = 0; binaries[i]; i++)
-		if (access(binaries[i], X_OK) == 0)
-			return binaries[i];
-	return binaries[0];
+	const char *binary = pp_process_program(binaries);
+
+	return binary ? binary : binaries[0];
 }
 
 static void cache_path(const char *folder, const char *binary, struct pp_buffer *path)

@@ -1344,8 +1344,8 @@ class Plugging(Case):
 
     def settles(self, drivers):
         """What goes back by itself is back, last of all the record of it."""
-        self.becomes(lambda: ({one: self.driver(one) for one in drivers}, self.on_its_way(), self.journals()),
-            (drivers, False, []))
+        self.becomes(lambda: ({one: self.driver(one) for one in drivers}, self.on_its_way(), self.journals(),
+            self.run_has()), (drivers, False, [], {}))
         self.clean(drivers)
 
     def clean(self, drivers):

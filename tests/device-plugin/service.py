@@ -398,6 +398,23 @@ class Registration(Service):
         self.assertLessEqual(pods.asked, asked + 1)
         self.assertEqual(open(said).read(), "released\n")
 
+    def test_a_kubelet_that_starts_again_knows_no_pods_yet(self):
+        plugin, pods = self.with_pods(pool(RESOURCE, unit(NVME)))
+        plugin.allocate([NVME])
+        plugin.prestart(NVME)
+        pods.pods = {"guest": (RESOURCE, [NVME])}
+        pods.again()
+        pods.stop()
+        again = kubelet.Pods(os.path.join(self.folder, "pods.sock"))
+        self.started.append(again)
+        again.again()
+        self.assertEqual(self.given(), {NVME: False})
+        self.assertNotIn("its pod is gone", self.said())
+        again.pods = {"guest": (RESOURCE, [NVME])}
+        again.again()
+        again.pods = {}
+        wait(lambda: self.given() == {})
+
     def test_pod_whose_container_never_came(self):
         said = self.folder + "/said"
         plugin, pods = self.with_pods(pool(RESOURCE, unit(NVME, release=["/bin/sh", "-c", "echo released >>" + said])))

@@ -6,14 +6,13 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/file.h>
 #include <unistd.h>
 
 static char folder[3000];
 
 static void strange(const char *address, const char *what)
 {
-	char path[4096], line[256];
+	char path[4096], line[512];
 	snprintf(path, sizeof(path), "%s/strange", folder);
 	int fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
 	int n = snprintf(line, sizeof(line), "%s: %s\n", address, what);
@@ -22,14 +21,30 @@ static void strange(const char *address, const char *what)
 	close(fd);
 }
 
-/* Held until QEMU ends. */
+/* Who has it, as it wrote, and what that is now. */
+static void two_owners(const char *address, int fd)
+{
+	char pid[16] = "", path[64], stat[128] = "", what[256];
+	if (fd >= 0 && pread(fd, pid, sizeof(pid) - 1, 0) > 0)
+		pid[strcspn(pid, "\n")] = '\0';
+	snprintf(path, sizeof(path), "/proc/%s/stat", pid);
+	int of = open(path, O_RDONLY | O_CLOEXEC);
+	if (of >= 0 && read(of, stat, 60) < 0)
+		stat[0] = '\0';
+	snprintf(what, sizeof(what), "two owners: %s (%s) and %d of %d", pid, stat, (int)getpid(),
+		(int)getppid());
+	strange(address, what);
+}
+
+/* Held until QEMU ends, by a lock that can be looked at without taking it. */
 static int take(const char *address)
 {
 	char path[4096], driver[512];
 	snprintf(path, sizeof(path), "%s/owned/%s", folder, address);
 	int fd = open(path, O_RDWR | O_CREAT, 0600);
-	if (fd < 0 || flock(fd, LOCK_EX | LOCK_NB) < 0) {
-		strange(address, "two owners");
+	struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+	if (fd < 0 || fcntl(fd, F_OFD_SETLK, &lock) < 0) {
+		two_owners(address, fd);
 		return -1;
 	}
 	if (ftruncate(fd, 0) < 0)

@@ -21,12 +21,14 @@ import os
 import random
 import shutil
 import signal
+import struct
 import subprocess
 import sys
 import tempfile
 import threading
 import time
 
+FLOCK = "hhlli0l"  # struct flock
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "cli"))
 import machine  # noqa: E402
@@ -130,9 +132,8 @@ class Machine:
         """The process that has the device, or None."""
         try:
             with open(os.path.join(self.folder, "owned", address)) as file:
-                try:
-                    fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-                except BlockingIOError:
+                asked = struct.pack(FLOCK, fcntl.F_RDLCK, os.SEEK_SET, 0, 0, 0)
+                if struct.unpack(FLOCK, fcntl.fcntl(file, fcntl.F_OFD_GETLK, asked))[0] != fcntl.F_UNLCK:
                     text = file.read()
                     return int(text) if text.endswith("\n") else 0
         except FileNotFoundError:

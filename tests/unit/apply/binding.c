@@ -334,6 +334,36 @@ static void test_changes(void **state)
 	pp_binding_list_free(bindings_of(machine, 0));
 }
 
+/* Bound at this boot, which no journal knows: it comes back at once, or not while a guest has it.
+ */
+static void test_change_of_a_boot(void **state)
+{
+	struct machine *machine = *state;
+	struct pp_error error = {0};
+	char said[1024];
+	bool changed = false;
+	add(machine, "34", NULL);
+	power_on(machine);
+	assert_int_equal(boot(machine, NULL, said), 0);
+	expect(machine, NVME, "vfio-pci", "vfio-pci");
+	if (pp_change_undo(machine->context, "boot-0000:01:00.0", NULL, &changed, &error) < 0)
+		fail_msg("%s", error.text);
+	assert_true(changed);
+	expect(machine, NVME, "nvme", "");
+	pp_binding_list_free(bindings_of(machine, 1));
+
+	struct pp_plan *plan = plan_detach(machine, "4", NULL, "guest:win11");
+	assert_true(machine_apply(machine, plan, &error) >= 0);
+	changed = false;
+	assert_int_equal(
+		pp_change_undo(machine->context, "boot-0000:02:00.0", NULL, &changed, &error),
+		-EBUSY);
+	assert_string_equal(error.id, "device-in-guest");
+	assert_false(changed);
+	expect(machine, NIC, "vfio-pci", "vfio-pci");
+	pp_binding_list_free(bindings_of(machine, 1));
+}
+
 /* The tool that makes it is known, and whether it has to. */
 static void test_image(void **state)
 {
@@ -372,6 +402,7 @@ int main(void)
 		TEST(test_refused),
 		TEST(test_all_or_none),
 		TEST(test_changes),
+		TEST(test_change_of_a_boot),
 		TEST(test_image),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

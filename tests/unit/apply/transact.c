@@ -107,6 +107,30 @@ static void test_there_and_back(void **state)
 	assert_int_equal(machine_apply(machine, plan_reattach(machine, "13"), &error), 0);
 }
 
+/* The list of all that are out says of each what is said of it alone; this one came from DRIVER. */
+static void check_owned(struct machine *machine, const struct pp_address *one, const char *driver)
+{
+	struct pp_owned_list *list = NULL;
+	struct pp_error error = {0};
+	struct pp_driver_state origin;
+	struct pp_address address;
+	char owner[128];
+	assert_int_equal(pp_owned_list(machine->context, &list, &error), 0);
+	for (size_t i = 0; i < PP_COUNT(fixtures); i++) {
+		pp_address_parse(fixtures[i].address, &address);
+		assert_int_equal(pp_device_owner(machine->context, &address, owner, sizeof(owner),
+					 &origin, &error),
+			0);
+		const struct pp_owned *owned = pp_owned_find(list, &address);
+		assert_string_equal(owned ? owned->owner : "", owner);
+		if (owned)
+			assert_memory_equal(&owned->origin, &origin, sizeof(origin));
+	}
+	assert_int_equal(list->n_items, 2);
+	assert_string_equal(pp_owned_find(list, one)->origin.driver, driver);
+	pp_owned_list_free(list);
+}
+
 static void test_origin_of_many_moves(void **state)
 {
 	struct machine *machine = *state;
@@ -125,6 +149,7 @@ static void test_origin_of_many_moves(void **state)
 	assert_string_equal(origin.driver, "nvme");
 	assert_int_equal(pp_device_owner(machine->context, &address, owner, 2, &origin, &error),
 		-ENAMETOOLONG);
+	check_owned(machine, &address, "nvme");
 	assert_int_equal(machine_apply(machine, plan_reattach(machine, "3"), &error), 1);
 	expect(machine, NVME, "nvme", "");
 	assert_int_equal(count_journals(machine), 1);

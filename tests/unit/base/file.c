@@ -11,6 +11,7 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 
 static char folder[64];
@@ -82,6 +83,15 @@ static void swept(void **state)
 	int before = count_entries();
 	pp_file_sweep(at, "s");
 	assert_int_equal(count_entries(), before - 1);
+	assert_false(pp_file_exists(at, ".s.0123456789ab"));
+	/* not while its writer lives */
+	assert_int_equal(pp_file_replace(at, ".s.0123456789ab", "", 0, 0600), 0);
+	int writer = openat(at, ".s.0123456789ab", O_WRONLY | O_CLOEXEC);
+	assert_int_equal(flock(writer, LOCK_EX), 0);
+	pp_file_sweep(at, "s");
+	assert_true(pp_file_exists(at, ".s.0123456789ab"));
+	close(writer);
+	pp_file_sweep(at, "s");
 	assert_false(pp_file_exists(at, ".s.0123456789ab"));
 	/* or of any */
 	assert_int_equal(pp_file_replace(at, ".two.words.0123456789ab", "", 0, 0600), 0);

@@ -289,6 +289,16 @@ static void big_bars_told(struct scene *s)
 	big_bars(s);
 	s->guest.mmio_window = 64 * GIB;
 }
+static void on_port(struct scene *s)
+{
+	add_hostdev(s, NIC);
+	s->hostdevs[s->guest.n_hostdevs - 1].written = "win10.xml:9";
+}
+static void on_bridge(struct scene *s)
+{
+	on_port(s);
+	s->hostdevs[s->guest.n_hostdevs - 1].shared_bus = true;
+}
 static void viommu(struct scene *s)
 {
 	s->guest.iommu = s->guest.iommu_intel = true;
@@ -451,6 +461,7 @@ static const struct {
 	{"guest-memory-hole", PP_FAIL, hole_old, hole, "0xfd00000000"},
 	{"guest-mappings", PP_FAIL, mappings, NULL, "dma_entry_limit"},
 	{"mmio-window", PP_WARN, big_bars, big_bars_told, "X-PciMmio64Mb,string=65536"},
+	{"express-as-conventional", PP_WARN, on_bridge, on_port, "win10.xml:9: " NIC},
 	{"viommu-group", PP_FAIL, viommu_two, viommu, UHCI},
 	{"viommu-options", PP_FAIL, viommu_no_caching, viommu, "caching_mode"},
 	{"viommu-options", PP_FAIL, viommu_no_split, viommu, "ioapic"},

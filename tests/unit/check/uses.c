@@ -183,10 +183,44 @@ static void test_stub(void **state)
 	pp_host_free(host);
 }
 
+/* A device in use, in a group that could not go either: exit status 4, and who uses it. */
+static void test_use_weighs_most(void **state)
+{
+	struct pp_finding items[] = {
+		{.severity = PP_FAIL,
+			.status = PP_STATUS_NOT_READY,
+			.id = "group-not-viable",
+			.subject = NVME,
+			.text = "not alone"},
+		{.severity = PP_WARN,
+			.status = PP_STATUS_RECOVER,
+			.id = "no-reset",
+			.subject = NVME,
+			.text = "only a warning"},
+		{.severity = PP_FAIL,
+			.status = PP_STATUS_IN_USE,
+			.id = "disk-in-use",
+			.subject = NVME,
+			.text = "mounted"},
+		{.severity = PP_FAIL,
+			.status = PP_STATUS_IN_USE,
+			.id = "other",
+			.subject = NVME,
+			.text = "later"},
+	};
+	const struct pp_findings findings = {.items = items, .n_items = PP_COUNT(items)};
+	struct pp_error error = {0};
+
+	assert_int_equal(pp_findings_refuse(&findings, &error), -EBUSY);
+	assert_int_equal(error.status, PP_STATUS_IN_USE);
+	assert_string_equal(error.id, "disk-in-use");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_kinds),
+		cmocka_unit_test(test_use_weighs_most),
 		cmocka_unit_test(test_own_guest),
 		cmocka_unit_test(test_group_member),
 		cmocka_unit_test(test_vanished_and_out),

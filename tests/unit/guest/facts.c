@@ -218,6 +218,13 @@ static void test_findings(void **state)
 		{GUEST("64", "<devices>" PAIR("0") INTEL "</devices>"), "viommu-group", PP_FAIL},
 		{GUEST("64", "<devices>" BRIDGE PAIR("3") INTEL "</devices>"), "viommu-group",
 			PP_PASS},
+		{GUEST("64",
+			 "<devices>" BRIDGE HOSTDEV("1", "0", "0", PLACE("3", "1")) "</devices>"),
+			"express-as-conventional", PP_WARN},
+		{GUEST("64", "<devices>" HOSTDEV("1", "0", "0", "") "</devices>"),
+			"express-as-conventional", PP_PASS},
+		{GUEST("64", "<devices>" BRIDGE PAIR("3") "</devices>"), "express-as-conventional",
+			PP_PASS},
 		{GUEST("64", "<memoryBacking><hugepages/></memoryBacking><devices>" HOSTDEV(
 				     "1", "0", "0", "") "</devices>"),
 			"memory-short", PP_FAIL},
