@@ -65,6 +65,9 @@ lab_udev() {
 	udevadm settle -t "${1:-60}"
 }
 
+# lab_settle FILE: until a device's file is there, and udev does not have it open
+lab_settle() { lab_wait 60 test -e "$1" && udevadm settle -t 60; }
+
 # lab_libvirt: libvirtd and what it needs, until it answers
 lab_libvirt() {
 	mkdir -p /run/dbus /run/libvirt /run/lock /var/log/libvirt/qemu
