@@ -248,6 +248,26 @@ static int read_process(struct scan *scan, const char *process)
 	return r;
 }
 
+/* udev reads what has just come and lets go of it: nobody's data. By its program, for a name is
+ * anybody's; `udevadm lock` holds a disk for others. */
+static bool is_udev(struct pp_reader *reader, const char *process, const char *name)
+{
+	static const char *const programs[] = {"/udevadm", "/systemd-udevd", "/udevd"};
+	char path[PP_PATH_MAX];
+	char *program;
+	if (!pp_text_is(name, "(udev-worker)") && !pp_text_is(name, "systemd-udevd") &&
+		!pp_text_is(name, "udevd"))
+		return false;
+	pp_path(path, sizeof(path), "/proc/%s/exe", process);
+	if (pp_tree_link(reader->tree, reader->scratch, path, &program) < 0)
+		return false;
+	const char *last = strrchr(program, '/');
+	for (size_t i = 0; last && i < PP_COUNT(programs); i++)
+		if (pp_text_is(last, programs[i]))
+			return true;
+	return false;
+}
+
 static int add_uses(struct scan *scan)
 {
 	struct pp_reader *reader = scan->reader;
@@ -267,7 +287,8 @@ static int add_uses(struct scan *scan)
 		struct pp_use use = {.kind = holder->kind,
 			.device = holder->device,
 			.name = name,
-			.blocking = true,
+			.blocking = holder->kind == PP_USE_VFIO ||
+				    !is_udev(reader, holder->process, name),
 			.text = pp_arena_printf(reader->arena, "%s (%s) has %s open", name,
 				holder->process, holder->nodes),
 			.evidence = pp_arena_printf(

@@ -443,6 +443,37 @@ static void open_files(void **state)
 	done();
 }
 
+/* udev looks at what has just come; others of that name, and `udevadm lock`, hold it. */
+static void udev(void **state)
+{
+	static const struct {
+		const char *name, *program;
+		bool blocking;
+	} cases[] = {
+		{"(udev-worker)", "/usr/bin/udevadm", false},
+		{"systemd-udevd", "/lib/systemd/systemd-udevd", false},
+		{"udevd", "/sbin/udevd", false},
+		{"udevadm", "/usr/bin/udevadm", true},
+		{"(udev-worker)", "/usr/bin/dd", true},
+		{"(udev-worker)", "udevadm", true},
+		{"(udev-worker)", NULL, true},
+	};
+	for (size_t i = 0; i < PP_COUNT(cases); i++) {
+		char text[512], said[64];
+		int n = snprintf(text, sizeof(text),
+			"/dev/nvme0n1 %% b 259 0 0660 0 6\n/proc/101/fd/4 -> /dev/nvme0n1\n"
+			"/proc/101/comm = %s\n",
+			cases[i].name);
+		if (cases[i].program)
+			snprintf(text + n, sizeof(text) - (size_t)n, "/proc/101/exe -> %s\n",
+				cases[i].program);
+		snprintf(said, sizeof(said), "%s (101) has /dev/nvme0n1 open", cases[i].name);
+		with(text);
+		has(1, PP_USE_HOLDER, "0000:01:00.0", cases[i].name, said, cases[i].blocking);
+		done();
+	}
+}
+
 static const char vfio_held[] = DEVICE_LINK("pci0000:00", "0000:01:00.0")
 	UEVENT("pci0000:00/0000:01:00.0", "DRIVER=vfio-pci\\n", "20000", "1:2", "0:0") DEVICE_LINK(
 		"pci0000:00", "0000:01:00.1") UEVENT("pci0000:00/0000:01:00.1", "", "20000", "1:2",
@@ -642,6 +673,7 @@ int main(void)
 		cmocka_unit_test(sessions),
 		cmocka_unit_test(odd_ancestors),
 		cmocka_unit_test(open_files),
+		cmocka_unit_test(udev),
 		cmocka_unit_test(vfio),
 		cmocka_unit_test(no_holders),
 		cmocka_unit_test(consoles),
