@@ -130,7 +130,7 @@ static int run(struct cli *cli, int argc, char **argv)
 			return unknown_verb(cli, argv[at]);
 	}
 	const char *first = NULL;
-	size_t n_options, n_words;
+	size_t n_options = 0, n_words = 0;
 	PP_FREE struct pp_option *options = all_options(cli->verb, &first, &n_options);
 	PP_FREE char **rest = calloc((size_t)argc + 1, sizeof(*rest));
 	PP_FREE const char **words = calloc((size_t)argc + 2, sizeof(*words));

@@ -61,7 +61,7 @@ static int parse_bundle(struct pp_json_reader *reader, const char *place,
 	const struct pp_json *value, struct pp_pool_unit *unit)
 {
 	static const char *const known[] = {"address", "id", "subsystem", "serial", NULL};
-	const struct pp_json *array;
+	const struct pp_json *array = NULL;
 	int r = get_array(reader, place, value, "bundle", BUNDLE_MAX, &array);
 	if (r < 0)
 		return r;
@@ -90,7 +90,7 @@ static int parse_bundle(struct pp_json_reader *reader, const char *place,
 static int parse_command(struct pp_json_reader *reader, const char *place,
 	const struct pp_json *value, const char *key, const char *const **ret_argv)
 {
-	const struct pp_json *array;
+	const struct pp_json *array = NULL;
 	if (!pp_json_get(value, key))
 		return 0;
 	int r = get_array(reader, place, value, key, COMMAND_MAX, &array);
@@ -172,7 +172,7 @@ static int parse_unit(struct pp_json_reader *reader, const char *place, const st
 static int parse_units(struct pp_json_reader *reader, const char *place,
 	const struct pp_json *value, struct pp_pool *pool)
 {
-	const struct pp_json *array;
+	const struct pp_json *array = NULL;
 	int r = get_array(reader, place, value, "units", PP_POOL_UNITS_MAX, &array);
 	if (r < 0)
 		return r;
@@ -277,7 +277,7 @@ static int parse_pools(
 	struct pp_json_reader *reader, const struct pp_json *value, struct pp_pools *pools)
 {
 	static const char *const known[] = {"pools", NULL};
-	const struct pp_json *array;
+	const struct pp_json *array = NULL;
 	int r = pp_json_check_object(reader, "the whole", value, known);
 	if (r == 0)
 		r = get_array(reader, "the whole", value, "pools", 64, &array);

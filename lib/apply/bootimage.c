@@ -40,7 +40,7 @@ static bool is_stale(struct pp_context *context, struct pp_arena *arena)
 {
 	static const char *const images[] = {
 		"/boot/initrd.img-%s", "/boot/initramfs-%s.img", "/boot/initrd-%s"};
-	struct timespec changed, made;
+	struct timespec changed = {0}, made = {0};
 	char *release, path[PP_PATH_MAX];
 	if (modified(context, "/etc/pcipass/bindings", &changed) < 0 ||
 		pp_tree_line(context->tree, arena, "/proc/sys/kernel/osrelease", &release) < 0)

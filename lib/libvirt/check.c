@@ -50,8 +50,8 @@ int pp_libvirt_xml(struct pp_context *context, const struct pp_libvirt_guest *gu
 	char **ret_xml, size_t *ret_length, struct pp_error *error)
 {
 	PP_CLEANUP(pp_arena_freep) struct pp_arena *arena = pp_arena_new();
-	const char *text;
-	size_t length;
+	const char *text = NULL;
+	size_t length = 0;
 	if (!arena)
 		return pp_error_oom(error);
 	int r = read_domain(context, arena, guest, live, &text, &length, error);

@@ -117,7 +117,7 @@ static int parse_function(struct pp_json_reader *reader, const char *place,
 static int parse_each(
 	struct pp_json_reader *reader, const struct pp_json *value, struct pp_host_entry *entry)
 {
-	const struct pp_json *array;
+	const struct pp_json *array = NULL;
 	int r = get_array(reader, entry->place, value, "each", NUMBER_MAX, &array);
 	if (r < 0 || !array)
 		return r;
@@ -191,7 +191,7 @@ static int parse_entry(
 static int parse_entries(
 	struct pp_json_reader *reader, const struct pp_json *root, struct pp_host_file *file)
 {
-	const struct pp_json *array;
+	const struct pp_json *array = NULL;
 	int r = get_array(reader, "devices", root, "devices", DEVICES_MAX, &array);
 	size_t count = r >= 0 && array ? pp_json_length(array) : 0;
 	struct pp_host_entry *entries = pp_arena_array(reader->arena, count + 1, sizeof(*entries));
@@ -211,7 +211,7 @@ static int parse_pages(
 	struct pp_json_reader *reader, const struct pp_json *root, struct pp_host_file *file)
 {
 	static const char *const known[] = {"node", "pages", NULL};
-	const struct pp_json *array;
+	const struct pp_json *array = NULL;
 	int r = get_array(reader, "hugepages", root, "hugepages", NODES_MAX, &array);
 	size_t count = r >= 0 && array ? pp_json_length(array) : 0;
 	struct pp_setup_pages *pages = pp_arena_array(reader->arena, count + 1, sizeof(*pages));
