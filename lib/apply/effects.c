@@ -4,19 +4,14 @@
 #include "base/file.h"
 #include "base/process.h"
 #include "lib/apply/model.h"
-#include <fcntl.h>
+#include "lib/apply/poke.h"
 #include <linux/magic.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/pidfd.h>
 #include <sys/vfs.h>
-#include <sys/wait.h>
 
 #define DEADLINE_MS 30000
-#define LOOK_MS 20
 #define WORD_MS 2000 /* after this long the one who waits hears what for */
 
 /* With /sys of this machine mounted in it, a directory is no longer a machine of its own: the model
@@ -115,92 +110,27 @@ int pp_effects_point(struct pp_effects *effects)
 	return effects->fault.error;
 }
 
-/* ---- one write in a child ----------------------------------------------------------------------
+/* ---- one write ---------------------------------------------------------------------------------
  */
 
-struct work {
-	struct pp_effects *effects;
-	const char *path, *text;
-	bool hang;
-	int *result; /* shared with the parent */
-};
-
-/* A child may hang in the kernel for as long as the machine runs. It keeps the lock of its device
- * and nothing else: no lock, socket or pipe on which someone waits for us. */
-static void child_run(const struct work *work) __attribute__((noreturn));
-static void child_run(const struct work *work)
+static int write_in_child(
+	struct pp_effects *effects, const struct pp_poke_order *order, const char *what)
 {
-	int keep = work->effects->keep_fd;
-	int null = open("/dev/null", O_RDWR);
-	for (int fd = 0; fd <= 2; fd++)
-		if (null < 0 || dup2(null, fd) < 0)
-			_exit(1);
-	if (keep > 3)
-		close_range(3, (unsigned)keep - 1, 0);
-	close_range(keep >= 3 ? (unsigned)keep + 1 : 3, ~0U, 0);
-	while (work->hang)
-		pause();
-	*work->result = work->effects->context->live
-				? pp_file_poke(AT_FDCWD, work->path, work->text)
-				: -EOPNOTSUPP;
-	_exit(0);
-}
-
-/* Without a descriptor to wait on: it has begun to write, and nobody may go on as if it had not. */
-static int child_look(pid_t pid, long long end)
-{
-	for (;;) {
-		pid_t ended = waitpid(pid, NULL, WNOHANG);
-		if (ended == pid || (ended < 0 && errno != EINTR))
-			return 0;
-		if (pp_clock_ms() >= end)
-			return -ETIMEDOUT;
-		poll(NULL, 0, LOOK_MS);
-	}
-}
-
-/* 0 when the child has ended, -ETIMEDOUT when not yet. */
-static int child_wait(pid_t pid, int wait_ms)
-{
-	PP_CLOSE int fd = pidfd_open(pid, 0);
-	long long end = pp_clock_ms() + wait_ms;
-	if (fd < 0)
-		return child_look(pid, end);
-	for (;;) {
-		long long left = end - pp_clock_ms();
-		struct pollfd poll_fd = {.fd = fd, .events = POLLIN};
-		int r = poll(&poll_fd, 1, left > 0 ? (int)left : 0);
-		if (r > 0)
-			break;
-		if (r == 0)
-			return -ETIMEDOUT;
-		if (errno != EINTR)
-			return child_look(pid, end);
-	}
-	while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
-		;
-	return 0;
-}
-
-static int write_in_child(struct pp_effects *effects, struct work *work, const char *what)
-{
+	PP_CLEANUP(pp_poke_leavep) struct pp_poke *poke = NULL;
 	int deadline = effects->deadline_ms;
 	int first = deadline < WORD_MS ? deadline : WORD_MS;
-	*work->result = -ECHILD; /* of a child that was killed */
-	pid_t pid = fork();
-	if (pid < 0)
-		return -errno;
-	if (pid == 0)
-		child_run(work);
-	int r = child_wait(pid, first);
+	int r = pp_poke_start(order, &poke);
+	if (r < 0)
+		return r;
+	r = pp_poke_wait(poke, first);
 	if (r == -ETIMEDOUT && first < deadline) {
 		pp_effects_say(effects, PP_EVENT_WAIT, "waiting for %s (at most %d s)", what,
 			deadline / 1000);
-		r = child_wait(pid, deadline - first);
+		r = pp_poke_wait(poke, deadline - first);
 	}
 	if (r == -ETIMEDOUT)
-		effects->stuck = pid;
-	return r < 0 ? r : *work->result;
+		effects->stuck = pp_poke_pid(poke);
+	return r;
 }
 
 int pp_effects_write(
@@ -214,14 +144,9 @@ int pp_effects_write(
 	if (!effects->context->live && !hang)
 		return pp_model_write(effects->context, path, text);
 
-	struct work work = {.effects = effects, .path = path, .text = text, .hang = hang};
-	work.result =
-		mmap(NULL, sizeof(int), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	if (work.result == MAP_FAILED)
-		return -errno;
-	r = write_in_child(effects, &work, what);
-	munmap(work.result, sizeof(int));
-	return r;
+	struct pp_poke_order order = {
+		.path = path, .text = text, .keep_fd = effects->keep_fd, .hang = hang};
+	return write_in_child(effects, &order, what);
 }
 
 /* ---- modules ------------------------------------------------------------------------------------
