@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Effects: everything that this folder does to a machine goes through here. Two kernels can be
- * behind it: the live one, where each write runs in a child with a deadline, for an unbind can
+ * behind it: the live one, where each write has a deadline (poke.h), for an unbind can
  * block for ever; and, for a machine that is a directory, a model of it (model.h). A machine as
  * text is read only. */
 #ifndef LIB_APPLY_EFFECTS_H
