@@ -119,18 +119,22 @@ static int write_in_child(
 	PP_CLEANUP(pp_poke_leavep) struct pp_poke *poke = NULL;
 	int deadline = effects->deadline_ms;
 	int first = deadline < WORD_MS ? deadline : WORD_MS;
+	int result = -EIO;
 	int r = pp_poke_start(order, &poke);
 	if (r < 0)
 		return r;
-	r = pp_poke_wait(poke, first);
-	if (r == -ETIMEDOUT && first < deadline) {
+	bool ended = pp_poke_wait(poke, first, &result);
+	if (!ended && first < deadline) {
 		pp_effects_say(effects, PP_EVENT_WAIT, "waiting for %s (at most %d s)", what,
 			deadline / 1000);
-		r = pp_poke_wait(poke, deadline - first);
+		ended = pp_poke_wait(poke, deadline - first, &result);
 	}
-	if (r == -ETIMEDOUT)
+	if (!ended) {
 		effects->stuck = pp_poke_pid(poke);
-	return r;
+		return -ETIMEDOUT;
+	}
+	/* A driver whose device did not answer says the same, and hangs no longer. */
+	return result == -ETIMEDOUT ? -EIO : result;
 }
 
 int pp_effects_write(

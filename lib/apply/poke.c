@@ -141,7 +141,7 @@ int pp_poke_start(const struct pp_poke_order *order, struct pp_poke **ret_poke)
 	return 0;
 }
 
-int pp_poke_wait(struct pp_poke *poke, int wait_ms)
+bool pp_poke_wait(struct pp_poke *poke, int wait_ms, int *ret_result)
 {
 	struct timespec end;
 	clock_gettime(CLOCK_MONOTONIC, &end);
@@ -155,9 +155,11 @@ int pp_poke_wait(struct pp_poke *poke, int wait_ms)
 	int r = 0;
 	while (!poke->done && r == 0)
 		r = pthread_cond_timedwait(&poke->ended, &poke->lock, &end);
-	r = poke->done ? poke->result : -ETIMEDOUT;
+	bool done = poke->done;
+	if (done)
+		*ret_result = poke->result;
 	pthread_mutex_unlock(&poke->lock);
-	return r;
+	return done;
 }
 
 pid_t pp_poke_pid(struct pp_poke *poke)

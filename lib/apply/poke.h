@@ -17,9 +17,9 @@ struct pp_poke_order {
 };
 
 int pp_poke_start(const struct pp_poke_order *order, struct pp_poke **ret_poke);
-/* The result of the write; -ETIMEDOUT when it has not ended after WAIT_MS; -ECHILD when the child
- * was killed. */
-int pp_poke_wait(struct pp_poke *poke, int wait_ms);
+/* False: it has not ended after WAIT_MS. *ret_result: 0, what write(2) said as -errno, or -ECHILD
+ * when the child was killed. */
+bool pp_poke_wait(struct pp_poke *poke, int wait_ms, int *ret_result);
 /* Of the child; 0: it has not begun. */
 pid_t pp_poke_pid(struct pp_poke *poke);
 /* A child that hangs goes on, and is reaped when it ends. */
