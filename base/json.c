@@ -298,7 +298,7 @@ char *pp_json_print(const struct pp_json *value, bool pretty)
 	return text ? strdup(text) : NULL;
 }
 
-/* ---- a stream of values --------------------------------------------------------------------- */
+/* ---- a stream of values ---- */
 
 struct pp_json_stream {
 	struct pp_buffer buffer;

@@ -136,7 +136,7 @@ static int reap(pid_t pid)
 	return status;
 }
 
-/* ---- work in a child ------------------------------------------------------------------------- */
+/* ---- work in a child ---- */
 
 static void work_child(int (*work)(void *), void *data, int result_fd) __attribute__((noreturn));
 static void work_child(int (*work)(void *), void *data, int result_fd)
@@ -186,7 +186,7 @@ int pp_process_work(int (*work)(void *data), void *data, int deadline_ms, pid_t 
 	return n == sizeof(result) ? result : -ECHILD;
 }
 
-/* ---- run to the end -------------------------------------------------------------------------- */
+/* ---- run to the end ---- */
 
 /* Takes what is there; 0 at its end, 1 when there may be more later. */
 static int collect(int fd, struct pp_buffer *buffer)

@@ -33,8 +33,7 @@ static int fault(struct reader *reader, const char *format, ...)
 		reader->line, why);
 }
 
-/* ---- nodes ------------------------------------------------------------------------------------
- */
+/* ---- nodes ---- */
 
 static size_t hash_of(const struct pp_tree_node *parent, const char *name, size_t length)
 {
@@ -136,8 +135,7 @@ static int node_make(
 	return 0;
 }
 
-/* ---- lines --------------------------------------------------------------------------------------
- */
+/* ---- lines ---- */
 
 static int escape(const char **at, const char *end, char *ret_c)
 {
@@ -391,8 +389,7 @@ void pp_tree_text_free(struct pp_tree_text *text)
 	free(text);
 }
 
-/* ---- finding
- * -------------------------------------------------------------------------------------- */
+/* ---- finding ---- */
 
 /* LINKS is what is left of the links that one path may go through. */
 static int walk(const struct pp_tree_text *text, const struct pp_tree_node *at, const char *path,

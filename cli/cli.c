@@ -5,7 +5,7 @@
 #include <poll.h>
 #include <string.h>
 
-/* ---- one run --------------------------------------------------------------------------------- */
+/* ---- one run ---- */
 
 bool cli_lacks_root(const struct cli *cli)
 {
@@ -93,7 +93,7 @@ void cli_done(struct cli *cli)
 	cli->result = NULL;
 }
 
-/* ---- stdout ---------------------------------------------------------------------------------- */
+/* ---- stdout ---- */
 
 void cli_print(struct cli *cli, const char *format, ...)
 {
@@ -110,7 +110,7 @@ void cli_end(struct cli *cli)
 	cli_print(cli, "\n");
 }
 
-/* ---- stderr ---------------------------------------------------------------------------------- */
+/* ---- stderr ---- */
 
 /* One message: the first line behind PREFIX, further ones indented. */
 static void message(struct cli *cli, const char *prefix, const char *indent, const char *text)
@@ -200,7 +200,7 @@ int cli_oom(struct cli *cli)
 	return cli_fail(cli, &error);
 }
 
-/* ---- progress -------------------------------------------------------------------------------- */
+/* ---- progress ---- */
 
 void cli_progress_end(struct cli *cli)
 {
@@ -264,7 +264,7 @@ void cli_progress(enum pp_event_kind kind, const char *text, void *data)
 	cli->line = true;
 }
 
-/* ---- findings -------------------------------------------------------------------------------- */
+/* ---- findings ---- */
 
 static const char *const severity_words[] = {
 	[PP_PASS] = "PASS", [PP_NOTE] = "NOTE", [PP_WARN] = "WARN", [PP_FAIL] = "FAIL"};
@@ -334,8 +334,7 @@ int cli_findings_status(const struct pp_findings *findings)
 	return worst;
 }
 
-/* ---- the result object -------------------------------------------------------------------------
- */
+/* ---- the result object ---- */
 
 void cli_set(struct cli *cli, const char *key, struct pp_json *value)
 {

@@ -32,7 +32,7 @@ bool cli_lacks_root(const struct cli *cli);
 int cli_need_root(struct cli *cli);
 void cli_done(struct cli *cli);
 
-/* ---- stdout ---------------------------------------------------------------------------------- */
+/* ---- stdout ---- */
 
 /* Nothing with --json: there the result object is the output. */
 void cli_print(struct cli *cli, const char *format, ...) PP_PRINTF(2, 3);
@@ -41,7 +41,7 @@ void cli_end(struct cli *cli);
 /* Flushes; PP_STATUS_FAILED and a message when something could not be written. */
 int cli_flush(struct cli *cli, int status);
 
-/* ---- stderr ---------------------------------------------------------------------------------- */
+/* ---- stderr ---- */
 
 void cli_say(struct cli *cli, const char *format, ...) PP_PRINTF(2, 3);
 /* "error: TEXT" and the remedy; into the result too. Returns the exit status. */
@@ -66,7 +66,7 @@ size_t cli_fit(const char *text, size_t columns);
 /* Columns of the terminal that FD is, or of $COLUMNS; 0: it is none, or not known. */
 size_t cli_terminal_width(int fd);
 
-/* ---- findings -------------------------------------------------------------------------------- */
+/* ---- findings ---- */
 
 /* FAIL [id] subject: sentence, with indented evidence and remedy; those at least as bad as LEAST.
  */
@@ -77,8 +77,7 @@ struct pp_json *cli_findings_json(const struct pp_findings *findings);
 /* Exit status of the worst that fails. */
 int cli_findings_status(const struct pp_findings *findings);
 
-/* ---- the result object -------------------------------------------------------------------------
- */
+/* ---- the result object ---- */
 
 void cli_set(struct cli *cli, const char *key, struct pp_json *value);
 void cli_set_string(struct cli *cli, const char *key, const char *text);

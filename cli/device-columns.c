@@ -71,7 +71,7 @@ const struct cli_column cli_device_columns[] = {
 };
 const size_t cli_n_device_columns = PP_COUNT(cli_device_columns);
 
-/* ---- can it go ------------------------------------------------------------------------------- */
+/* ---- can it go ---- */
 
 static const struct pp_finding *first_failure(const struct pp_findings *findings, const char *but)
 {
@@ -115,7 +115,7 @@ enum cli_go cli_device_go(
 	return CLI_GO_NO;
 }
 
-/* ---- cells ----------------------------------------------------------------------------------- */
+/* ---- cells ---- */
 
 static void put_used_by(
 	struct pp_buffer *cell, const struct pp_host *host, const struct pp_device *device)

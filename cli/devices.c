@@ -178,8 +178,7 @@ void cli_boot_image(struct cli *cli, bool changed)
 	cli_set_string(cli, "initramfs", changed || info.stale ? info.command : NULL);
 }
 
-/* ---- who has them ------------------------------------------------------------------------------
- */
+/* ---- who has them ---- */
 
 const char *cli_owner(struct cli *cli, const struct pp_device *device)
 {

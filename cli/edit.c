@@ -42,8 +42,7 @@ static int make_file(struct edit *edit, struct pp_error *error)
 		     : 0;
 }
 
-/* ---- the editor --------------------------------------------------------------------------------
- */
+/* ---- the editor ---- */
 
 static int wait_for(pid_t pid)
 {
@@ -90,8 +89,7 @@ static int run_editor(struct edit *edit, struct pp_error *error)
 	return r;
 }
 
-/* ---- what comes of it
- * ---------------------------------------------------------------------------- */
+/* ---- what comes of it ---- */
 
 static int check_untouched(struct edit *edit, struct pp_error *error)
 {

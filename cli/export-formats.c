@@ -40,8 +40,7 @@ static bool known_kind(const struct pp_pool *pool, size_t index)
 	return false;
 }
 
-/* ---- CDI --------------------------------------------------------------------------------------
- */
+/* ---- CDI ---- */
 
 static int add_node(struct pp_json *nodes, const char *path)
 {
@@ -114,8 +113,7 @@ static int write_cdi(const struct cli_export *export, struct pp_buffer *out, str
 	return 0;
 }
 
-/* ---- Node Feature Discovery -------------------------------------------------------------------
- */
+/* ---- Node Feature Discovery ---- */
 
 static int write_nfd(const struct cli_export *export, struct pp_buffer *out, struct pp_error *error)
 {
@@ -133,8 +131,7 @@ static int write_nfd(const struct cli_export *export, struct pp_buffer *out, str
 	return 0;
 }
 
-/* ---- OpenStack Nova ---------------------------------------------------------------------------
- */
+/* ---- OpenStack Nova ---- */
 
 static const char *nova_type(const struct cli_export *export, const struct pp_pool_device *listed)
 {
@@ -179,8 +176,7 @@ static int write_nova(
 	return 0;
 }
 
-/* ---- Proxmox VE -------------------------------------------------------------------------------
- */
+/* ---- Proxmox VE ---- */
 
 static int put_mapping(const struct cli_export *export, const struct pp_pool_unit *unit,
 	struct pp_buffer *out, struct pp_error *error)
@@ -220,8 +216,7 @@ static int write_proxmox(
 	return 0;
 }
 
-/* ---- Slurm ------------------------------------------------------------------------------------
- */
+/* ---- Slurm ---- */
 
 static void put_type(struct pp_buffer *out, const struct pp_pool *pool)
 {
@@ -284,8 +279,7 @@ static int write_slurm(
 	return 0;
 }
 
-/* ---- KubeVirt ---------------------------------------------------------------------------------
- */
+/* ---- KubeVirt ---- */
 
 static int write_kubevirt(
 	const struct cli_export *export, struct pp_buffer *out, struct pp_error *error)

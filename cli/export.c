@@ -44,8 +44,7 @@ static int unknown_format(struct cli *cli, const char *name)
 		nearest ? ": did you mean " : "", nearest ? nearest : "", pp_buffer_text(&all));
 }
 
-/* ---- what is written --------------------------------------------------------------------------
- */
+/* ---- what is written ---- */
 
 static int host_name(struct cli *cli, struct pp_arena *arena, const char **ret_name)
 {
@@ -100,8 +99,7 @@ static int make(struct cli *cli, const struct cli_export_format *format, struct 
 	return out->failed ? cli_oom(cli) : PP_STATUS_OK;
 }
 
-/* ---- where it goes ----------------------------------------------------------------------------
- */
+/* ---- where it goes ---- */
 
 /* With --root, below it: a folder that leads out of it is not written to. */
 static int open_folder(struct cli *cli, const char *path, int *ret_fd, const char **ret_name,

@@ -29,8 +29,7 @@ static char *blame_of(const char *file)
 	return pp_buffer_take(&text);
 }
 
-/* ---- what differs -----------------------------------------------------------------------------
- */
+/* ---- what differs ---- */
 
 static int show_drift(struct cli *cli, const struct pp_host *host, const struct pp_host_file *file,
 	size_t *ret_count)
@@ -57,8 +56,7 @@ static int show_drift(struct cli *cli, const struct pp_host *host, const struct 
 	return PP_STATUS_OK;
 }
 
-/* ---- devices ----------------------------------------------------------------------------------
- */
+/* ---- devices ---- */
 
 /* The devices that a plan takes from the host. */
 static int take_devices(struct cli *cli, const struct pp_host *host, const struct pp_plan *plan,
@@ -135,8 +133,7 @@ static int move(struct cli *cli, const struct pp_host_file *file, const char *bl
 		PLANS_MAX);
 }
 
-/* ---- at boot, and memory ----------------------------------------------------------------------
- */
+/* ---- at boot, and memory ---- */
 
 static int bind(struct cli *cli, const struct pp_host *host, const struct pp_host_file *file,
 	const char *blame, bool *ret_changed)

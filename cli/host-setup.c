@@ -27,8 +27,7 @@ static const struct pp_option options[] = {
 		NULL, &loader},
 };
 
-/* ---- huge pages: "512", "512,1=256", "0=256,1=256"
- * ------------------------------------------------- */
+/* ---- huge pages: "512", "512,1=256", "0=256,1=256" ---- */
 
 static int parse_pages(
 	struct cli *cli, const char *text, struct pp_setup_pages *pages, size_t *ret_count)
@@ -55,8 +54,7 @@ static int parse_pages(
 	return PP_STATUS_OK;
 }
 
-/* ---- what is shown
- * ---------------------------------------------------------------------------------- */
+/* ---- what is shown ---- */
 
 static void put_steps(struct cli *cli, const struct pp_setup *setup)
 {
@@ -159,8 +157,7 @@ static int apply(struct cli *cli, const struct pp_setup *setup)
 	return status_of(setup);
 }
 
-/* ---- the ways
- * --------------------------------------------------------------------------------------- */
+/* ---- the ways ---- */
 
 static int run_check(struct cli *cli, const struct pp_host *host)
 {

@@ -15,8 +15,7 @@ static const struct pp_option options[] = {
 	{"status", 0, NULL, "is it on", &show},
 };
 
-/* ---- run by libvirt: what is said goes into the error that virsh shows
- * ---------------------------- */
+/* ---- run by libvirt: what is said goes into the error that virsh shows ---- */
 
 static void say_failure(
 	struct cli *cli, const struct pp_findings *findings, const struct pp_error *error)
@@ -52,8 +51,7 @@ static int run_hook(struct cli *cli, const char *const *words, size_t n_words)
 								   : PP_STATUS_FAILED;
 }
 
-/* ---- turned on and off
- * ---------------------------------------------------------------------------- */
+/* ---- turned on and off ---- */
 
 static const char *const state_words[] = {
 	[PP_HOOK_OFF] = "off",

@@ -43,8 +43,7 @@ static int print_table(struct cli *cli, const struct pp_guest_list *list)
 	return cli_virsh_table(cli, texts, COLUMNS, n / COLUMNS);
 }
 
-/* ---- one word a guest --------------------------------------------------------------------------
- */
+/* ---- one word a guest ---- */
 
 static void print_words(struct cli *cli, const struct pp_guest_list *list)
 {

@@ -59,8 +59,7 @@ const struct cli_verb cli_verb_nodedev_cordon = {
 	.run = run_cordon,
 };
 
-/* ---- and back ---------------------------------------------------------------------------------
- */
+/* ---- and back ---- */
 
 /* A device that is gone has an address all the same. */
 static int address_of(struct cli *cli, const struct pp_host *host, const char *word,

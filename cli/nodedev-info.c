@@ -24,7 +24,7 @@ static void line(struct cli *cli, const char *name, const char *format, ...)
 		cli_print(cli, "%-12s %s\n", name, clean);
 }
 
-/* ---- in words -------------------------------------------------------------------------------- */
+/* ---- in words ---- */
 
 static void driver_line(struct cli *cli, const struct pp_device *device)
 {
@@ -115,7 +115,7 @@ static void base_lines(struct cli *cli, const struct pp_host *host, const struct
 	go_line(cli, host, device);
 }
 
-/* ---- --full ---------------------------------------------------------------------------------- */
+/* ---- --full ---- */
 
 static const char *size_text(uint64_t bytes, char text[32])
 {
@@ -173,7 +173,7 @@ static void health_lines(struct cli *cli, const struct pp_device *device)
 		line(cli, "Interrupt", "%u", device->health->irq);
 }
 
-/* ---- JSON ------------------------------------------------------------------------------------ */
+/* ---- JSON ---- */
 
 static struct pp_json *bars_json(const struct pp_device *device)
 {

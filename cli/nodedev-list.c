@@ -19,7 +19,7 @@ static const struct pp_option options[] = {
 	{"all", 0, NULL, "those too", &all},
 };
 
-/* ---- a table --------------------------------------------------------------------------------- */
+/* ---- a table ---- */
 
 /* A binding that does not hold is nowhere else to be seen: its device is another one, or gone. */
 static void say_bindings(struct cli *cli, const struct pp_binding_list *bindings)
@@ -69,7 +69,7 @@ static int list_long(struct cli *cli)
 	return PP_STATUS_OK;
 }
 
-/* ---- as virsh -------------------------------------------------------------------------------- */
+/* ---- as virsh ---- */
 
 static struct pp_json *node_json(const struct pp_node *node)
 {

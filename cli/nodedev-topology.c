@@ -17,8 +17,7 @@ static const struct pp_option options[] = {
 		NULL, &html},
 };
 
-/* ---- a tree for terminals ----------------------------------------------------------------------
- */
+/* ---- a tree for terminals ---- */
 
 enum { TREE, LINK, NAME, DRIVER, GROUP, GUEST };
 static const struct cli_column columns[] = {
@@ -107,8 +106,7 @@ static int print_tree(struct cli *cli, const struct topology_facts *facts,
 	return cli_table_print(table, stdout, true, 0) < 0 ? cli_oom(cli) : PP_STATUS_OK;
 }
 
-/* ---- JSON --------------------------------------------------------------------------------------
- */
+/* ---- JSON ---- */
 
 static struct pp_json *node_json(
 	const struct topology_facts *facts, const struct topology_node *node)
@@ -155,8 +153,7 @@ static void set_json(
 	cli_set(cli, "guests", guests);
 }
 
-/* ---- files -------------------------------------------------------------------------------------
- */
+/* ---- files ---- */
 
 static int put_file(struct cli *cli, const char *path, const struct pp_buffer *text)
 {

@@ -50,8 +50,7 @@ static void page_done(struct page *page)
 	pp_arena_free(page->arena);
 }
 
-/* ---- units -------------------------------------------------------------------------------------
- */
+/* ---- units ---- */
 
 /* What people give to guests; bridges, timers and the like are the machine itself. */
 static bool interesting(const struct pp_device *device)
@@ -109,7 +108,7 @@ static int make_units(struct page *page)
 	return 0;
 }
 
-/* ---- which section --------------------------------------------------------------------------- */
+/* ---- which section ---- */
 
 /* "win11, libvirt, running": who has it now; NULL: no guest. */
 static const char *guest_of(const struct page *page, const struct pp_device *device)
@@ -201,7 +200,7 @@ static int sort_unit(struct page *page, struct unit *unit)
 	return unit->text ? 0 : -ENOMEM;
 }
 
-/* ---- the host -------------------------------------------------------------------------------- */
+/* ---- the host ---- */
 
 /* The firmware's table says whose IOMMU it is; without one the processor says what there could be.
  */
@@ -254,8 +253,7 @@ static int describe_host(struct page *page)
 	return page->host_text ? 0 : -ENOMEM;
 }
 
-/* ---- what next ---------------------------------------------------------------------------------
- */
+/* ---- what next ---- */
 
 static const struct unit *first_of(const struct page *page, enum section section)
 {
@@ -309,7 +307,7 @@ static void next_commands(struct page *page, const char *commands[3])
 		commands[n] = "pcipass nodedev-check";
 }
 
-/* ---- printing -------------------------------------------------------------------------------- */
+/* ---- printing ---- */
 
 /* One line, cut where the terminal ends: what is cut is in nodedev-info. */
 static void put_line(struct cli *cli, const char *text)

@@ -142,7 +142,7 @@ int cli_table_set(struct cli_table *table, int row, size_t column, const char *t
 	return copy ? 0 : -ENOMEM;
 }
 
-/* ---- for people ------------------------------------------------------------------------------ */
+/* ---- for people ---- */
 
 static int fill(const struct cli_table *table, struct libscols_table *scols, int tree)
 {
@@ -192,7 +192,7 @@ int cli_table_print(const struct cli_table *table, FILE *to, bool headings, int 
 	return r < 0 ? r : 0;
 }
 
-/* ---- JSON ------------------------------------------------------------------------------------ */
+/* ---- JSON ---- */
 
 static struct pp_json *list_json(const char *text, const char *separators)
 {

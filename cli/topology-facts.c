@@ -32,8 +32,7 @@ static const char *clean(struct gatherer *gatherer, const char *text)
 	return copy;
 }
 
-/* ---- functions ---------------------------------------------------------------------------------
- */
+/* ---- functions ---- */
 
 static void add_uses(struct gatherer *gatherer, struct topology_function *function)
 {
@@ -126,8 +125,7 @@ static void gather_functions(struct gatherer *gatherer)
 	gatherer->failed = gatherer->failed || !gatherer->functions;
 }
 
-/* ---- guests ------------------------------------------------------------------------------------
- */
+/* ---- guests ---- */
 
 static struct topology_guest *add_guest(
 	struct gatherer *gatherer, const char *name, const char *state, bool runs, size_t devices)
@@ -246,8 +244,7 @@ static void gather_others(struct gatherer *gatherer)
 	}
 }
 
-/* ---- words -------------------------------------------------------------------------------------
- */
+/* ---- words ---- */
 
 static const char *title_of(struct gatherer *gatherer)
 {

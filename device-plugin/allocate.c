@@ -65,8 +65,7 @@ static enum grpc_code find_units(
 	return code;
 }
 
-/* ---- the answer -------------------------------------------------------------------------------
- */
+/* ---- the answer ---- */
 
 static bool has_node(const Kubelet__ContainerAllocateResponse *response, const char *path)
 {

@@ -27,8 +27,7 @@ struct plugin_job {
 	struct pp_buffer said;
 };
 
-/* ---- in the process ---------------------------------------------------------------------------
- */
+/* ---- in the process ---- */
 
 static char run_command(
 	const char *const *argv, const char *what, int deadline_ms, struct pp_buffer *said)
@@ -122,8 +121,7 @@ static void work(const struct plugin_unit *unit, bool prepare, int fd)
 	pp_file_write_all(fd, pp_buffer_text(&said), said.length);
 }
 
-/* ---- outside ----------------------------------------------------------------------------------
- */
+/* ---- outside ---- */
 
 void plugin_job_forget(struct plugin_job *job)
 {

@@ -30,8 +30,7 @@ struct plugin_unit *plugin_unit_find(struct plugin_resource *resource, const cha
 	return NULL;
 }
 
-/* ---- steps ------------------------------------------------------------------------------------
- */
+/* ---- steps ---- */
 
 static void record_quarantine(struct plugin_unit *unit)
 {
@@ -88,8 +87,7 @@ void plugin_tell(struct plugin *plugin)
 	}
 }
 
-/* ---- looking ----------------------------------------------------------------------------------
- */
+/* ---- looking ---- */
 
 static const struct pp_cordon *cordon_of(const struct plugin_unit *unit,
 	const struct pp_cordons *cordons, const struct pp_host *host)
@@ -212,8 +210,7 @@ static void on_poll(uint32_t events, void *data)
 	loop_set(plugin->poll, plugin->options.poll_ms);
 }
 
-/* ---- begin and end ----------------------------------------------------------------------------
- */
+/* ---- begin and end ---- */
 
 /* "example.com/nvme" as a name of a file, unlike any other resource's. The path of a socket has
  * room for 107 bytes. */

@@ -97,35 +97,30 @@ void plugin_tell(struct plugin *plugin);
 struct plugin_unit *plugin_unit_find(struct plugin_resource *resource, const char *id);
 void plugin_log(const char *format, ...) PP_PRINTF(1, 2);
 
-/* ---- job.c: what takes long, in a process of its own ------------------------------------------
- */
+/* ---- job.c: what takes long, in a process of its own ---- */
 /* Prepares (command, then reset) or releases (command, then reset) the unit; the end is a step. */
 void plugin_job_start(struct plugin_unit *unit, bool prepare);
 void plugin_job_forget(struct plugin_job *job);
 
-/* ---- record.c: what outlives the process ------------------------------------------------------
- */
+/* ---- record.c: what outlives the process ---- */
 int plugin_record_save(struct plugin_resource *resource, struct pp_error *error);
 void plugin_record_load(struct plugin_resource *resource);
 /* Units whose devices were seen once may be absent when it starts; others may not. */
 int plugin_seen_check(
 	struct plugin_resource *resource, const struct pp_host *host, struct pp_error *error);
 
-/* ---- registration.c ---------------------------------------------------------------------------
- */
+/* ---- registration.c ---- */
 int plugin_serve(struct plugin_resource *resource, struct pp_error *error);
 /* Its socket and the kubelet's are looked at; what is not as it was is put right. */
 void plugin_attend(struct plugin_resource *resource);
 void plugin_serve_end(struct plugin_resource *resource);
 
-/* ---- pods.c -----------------------------------------------------------------------------------
- */
+/* ---- pods.c ---- */
 /* Asks the kubelet, where it has a pod resources API, whether those who were promised a unit and
  * have not opened it are still there. The answer is a step. */
 void plugin_pods_ask(struct plugin *plugin);
 
-/* ---- service.c --------------------------------------------------------------------------------
- */
+/* ---- service.c ---- */
 extern const struct grpc_method plugin_methods[];
 extern const size_t plugin_n_methods;
 void plugin_service_tell(struct plugin_resource *resource);
@@ -133,14 +128,12 @@ void plugin_service_tell(struct plugin_resource *resource);
 void plugin_service_wake(struct plugin_resource *resource);
 void plugin_service_end(struct plugin_resource *resource);
 
-/* ---- nodes.c ----------------------------------------------------------------------------------
- */
+/* ---- nodes.c ---- */
 /* Paths of the device nodes that whoever gets the unit needs; NULL-terminated, pp_strv_free. */
 int plugin_unit_nodes(struct plugin *plugin, const struct plugin_unit *unit, char ***ret_nodes,
 	struct pp_error *error);
 
-/* ---- watch.c: what says that something changed ------------------------------------------------
- */
+/* ---- watch.c: what says that something changed ---- */
 struct plugin_watch;
 int plugin_watch_open(
 	struct plugin *plugin, struct plugin_watch **ret_watch, struct pp_error *error);

@@ -41,8 +41,7 @@ static int write_json(struct plugin_resource *resource, bool lasting, const stru
 	return r < 0 ? pp_error_errno(error, r, "writing down who has which device") : 0;
 }
 
-/* ---- who has what -----------------------------------------------------------------------------
- */
+/* ---- who has what ---- */
 
 int plugin_record_save(struct plugin_resource *resource, struct pp_error *error)
 {
@@ -82,8 +81,7 @@ void plugin_record_load(struct plugin_resource *resource)
 	}
 }
 
-/* ---- what was seen ----------------------------------------------------------------------------
- */
+/* ---- what was seen ---- */
 
 /* "0000:01:00.0 1b36:0010" */
 static int add_seen(struct pp_json *seen, const struct pp_pool_device *device)

@@ -37,8 +37,7 @@ static void refuse_message(struct grpc_call *call)
 	grpc_call_fail(call, GRPC_INVALID_ARGUMENT, "the request is not understood");
 }
 
-/* ---- options and list -------------------------------------------------------------------------
- */
+/* ---- options and list ---- */
 
 static void run_options(struct grpc_call *call, const uint8_t *message, size_t length, void *data)
 {
@@ -136,8 +135,7 @@ static void run_list(struct grpc_call *call, const uint8_t *message, size_t leng
 	grpc_call_send(call, bytes, n);
 }
 
-/* ---- preferred allocation ---------------------------------------------------------------------
- */
+/* ---- preferred allocation ---- */
 
 static bool has(char **ids, size_t count, const char *id)
 {
@@ -199,8 +197,7 @@ static void run_prefer(struct grpc_call *call, const uint8_t *message, size_t le
 	kubelet__prefer_request__free_unpacked(request, NULL);
 }
 
-/* ---- allocate ---------------------------------------------------------------------------------
- */
+/* ---- allocate ---- */
 
 static void run_allocate(struct grpc_call *call, const uint8_t *message, size_t length, void *data)
 {
@@ -227,8 +224,7 @@ static void run_allocate(struct grpc_call *call, const uint8_t *message, size_t 
 	plugin_tell(resource->plugin);
 }
 
-/* ---- pre-start --------------------------------------------------------------------------------
- */
+/* ---- pre-start ---- */
 
 struct plugin_waiter {
 	struct plugin_waiter *next;
@@ -388,8 +384,7 @@ static void run_prestart(struct grpc_call *call, const uint8_t *message, size_t 
 	plugin_tell(resource->plugin);
 }
 
-/* ---- the registry's folder --------------------------------------------------------------------
- */
+/* ---- the registry's folder ---- */
 
 static void run_info(struct grpc_call *call, const uint8_t *message, size_t length, void *data)
 {

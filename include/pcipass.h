@@ -19,7 +19,7 @@
 extern "C" {
 #endif
 
-/* ---- context: which machine, and where pcipass keeps things ---------------------------------- */
+/* ---- context: which machine, and where pcipass keeps things ---- */
 
 /* Where a machine's facts are read and its state is kept. */
 struct pp_context;
@@ -44,8 +44,7 @@ void pp_context_notices(struct pp_context *context, pp_progress *progress, void 
 int pp_state_open(struct pp_context *context, bool lasting, const char *name, int *ret_fd,
 	struct pp_error *error);
 
-/* ---- host facts (lib/host) --------------------------------------------------------------------
- */
+/* ---- host facts (lib/host) ---- */
 
 struct pp_address {
 	uint32_t domain;
@@ -359,8 +358,7 @@ const char *pp_bar_kind(const struct pp_bar *bar); /* "mem64 pref", "mem32", "io
 
 struct pp_findings;
 
-/* ---- guests that libvirt runs (lib/host/libvirt.c)
- * ----------------------------------------------- */
+/* ---- guests that libvirt runs (lib/host/libvirt.c) ---- */
 
 struct pp_libvirt_device {
 	struct pp_address address;
@@ -441,8 +439,7 @@ int pp_libvirt_hook_enable(
 	struct pp_context *context, const char *program, bool *ret_changed, struct pp_error *error);
 int pp_libvirt_hook_disable(struct pp_context *context, bool *ret_changed, struct pp_error *error);
 
-/* ---- node devices as virsh shows them (lib/host/node.c, lib/domain/nodexml.c) -------------------
- */
+/* ---- node devices as virsh shows them (lib/host/node.c, lib/domain/nodexml.c) ---- */
 
 struct pp_nodes;
 struct pp_node {
@@ -467,8 +464,7 @@ int pp_nodes_tree(const struct pp_nodes *nodes, char **ret_text, struct pp_error
 int pp_node_xml(
 	const struct pp_nodes *nodes, const char *name, char **ret_xml, struct pp_error *error);
 
-/* ---- checks (lib/check)
- * -------------------------------------------------------------------------- */
+/* ---- checks (lib/check) ---- */
 
 enum pp_severity { PP_PASS, PP_NOTE, PP_WARN, PP_FAIL };
 struct pp_finding {
@@ -541,8 +537,7 @@ int pp_explain(const char *text, size_t length, const struct pp_host *host,
 	struct pp_explanations **ret_explanations, struct pp_error *error);
 void pp_explanations_free(struct pp_explanations *explanations);
 
-/* ---- plans (lib/plan)
- * ------------------------------------------------------------------------------ */
+/* ---- plans (lib/plan) ---- */
 
 enum pp_step_kind {
 	PP_STEP_MODULE,    /* subject: a module; from "absent", to "loaded"; not undone */
@@ -592,8 +587,7 @@ void pp_plan_free(struct pp_plan *plan);
 char *pp_plan_text(const struct pp_plan *plan); /* a line a step; the caller frees */
 char *pp_plan_json(const struct pp_plan *plan);
 
-/* ---- apply (lib/apply): the only writer
- * ---------------------------------------------------------- */
+/* ---- apply (lib/apply): the only writer ---- */
 
 struct pp_apply_options {
 	int deadline_ms; /* of each write; 0: 30 s */
@@ -698,8 +692,7 @@ const struct pp_owned *pp_owned_find(
 	const struct pp_owned_list *list, const struct pp_address *address);
 void pp_owned_list_free(struct pp_owned_list *list);
 
-/* ---- from the next boot on (lib/apply/binding.h) ------------------------------------------------
- */
+/* ---- from the next boot on (lib/apply/binding.h) ---- */
 
 /* A device that gets this driver at each boot, before the host's own can take it; or, on the host's
  * own, this many virtual functions. */
@@ -749,8 +742,7 @@ struct pp_boot_image_info {
 int pp_boot_image_info(
 	struct pp_context *context, struct pp_boot_image_info *ret_info, struct pp_error *error);
 
-/* ---- a host made ready (lib/setup, lib/apply/setup.c)
- * ------------------------------------------------------------------------ */
+/* ---- a host made ready (lib/setup, lib/apply/setup.c) ---- */
 
 enum pp_setup_kind {
 	PP_SETUP_FILE,    /* a file gets another text, comes, or goes */
@@ -813,8 +805,7 @@ int pp_setup_check(struct pp_context *context, const struct pp_host *host,
 int pp_setup_undo(struct pp_context *context, const struct pp_apply_options *options,
 	bool *ret_changed, struct pp_error *error);
 
-/* ---- a host as a file says (lib/plan/hostfile.h, docs/host-apply.md)
- * ------------------------------------------------------------------------ */
+/* ---- a host as a file says (lib/plan/hostfile.h, docs/host-apply.md) ---- */
 
 struct pp_host_file;
 int pp_host_file_load(const char *path, struct pp_host_file **ret_file, struct pp_error *error);
@@ -844,8 +835,7 @@ int pp_host_file_bind(struct pp_context *context, const struct pp_host *host,
 int pp_host_file_pages(struct pp_context *context, const struct pp_host *host,
 	const struct pp_host_file *file, struct pp_setup **ret_setup, struct pp_error *error);
 
-/* ---- proofs (lib/vfio)
- * ---------------------------------------------------------------------------- */
+/* ---- proofs (lib/vfio) ---- */
 
 enum pp_proof_state { PP_PROVEN, PP_NOT_APPLICABLE, PP_NOT_PROVEN };
 /* One fact about a device that a guest would need, tried without a guest. */
@@ -880,8 +870,7 @@ int pp_device_prove(const struct pp_host *host, const struct pp_device *device,
 	struct pp_error *error);
 void pp_proofs_free(struct pp_proofs *proofs);
 
-/* ---- guests (lib/guest)
- * ---------------------------------------------------------------------------- */
+/* ---- guests (lib/guest) ---- */
 
 enum pp_guest_state {
 	PP_GUEST_SHUT_OFF,

@@ -124,8 +124,7 @@ const struct pp_cordon *pp_cordons_find(const struct pp_cordons *cordons,
 	return NULL;
 }
 
-/* ---- changes ----------------------------------------------------------------------------------
- */
+/* ---- changes ---- */
 
 static int add_json(struct pp_json *array, const struct pp_cordon *cordon)
 {

@@ -30,8 +30,7 @@ static int get_array(struct pp_json_reader *reader, const char *place, const str
 	return 0;
 }
 
-/* ---- devices ----------------------------------------------------------------------------------
- */
+/* ---- devices ---- */
 
 static int parse_device(struct pp_json_reader *reader, const char *place,
 	const struct pp_json *value, struct pp_pool_device *device)
@@ -84,8 +83,7 @@ static int parse_bundle(struct pp_json_reader *reader, const char *place,
 	return 0;
 }
 
-/* ---- units ------------------------------------------------------------------------------------
- */
+/* ---- units ---- */
 
 static int parse_command(struct pp_json_reader *reader, const char *place,
 	const struct pp_json *value, const char *key, const char *const **ret_argv)
@@ -166,8 +164,7 @@ static int parse_unit(struct pp_json_reader *reader, const char *place, const st
 	return parse_bundle(reader, place, value, unit);
 }
 
-/* ---- pools ------------------------------------------------------------------------------------
- */
+/* ---- pools ---- */
 
 static int parse_units(struct pp_json_reader *reader, const char *place,
 	const struct pp_json *value, struct pp_pool *pool)

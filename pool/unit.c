@@ -61,8 +61,7 @@ int pp_unit_groups(const struct pp_pool_unit *unit, const struct pp_host *host, 
 	return 0;
 }
 
-/* ---- sicknesses -------------------------------------------------------------------------------
- */
+/* ---- sicknesses ---- */
 
 static void sick(struct pp_unit_facts *facts, enum pp_sickness sickness, const char *format, ...)
 	PP_PRINTF(3, 4);
@@ -240,8 +239,7 @@ int pp_unit_look(const struct pp_pool_unit *unit, const struct pp_host *host,
 	return 0;
 }
 
-/* ---- the whole --------------------------------------------------------------------------------
- */
+/* ---- the whole ---- */
 
 static int match_device(const struct pp_pools *pools, const struct pp_pool_unit *unit,
 	const struct pp_pool_device *listed, const struct pp_host *host, bool absent_too,

@@ -211,8 +211,7 @@ void topology_card_port(struct topology_picture *picture, const struct topology_
 	picture->boxes[box].title = topology_node_title(facts, arena, node);
 }
 
-/* ---- guests ------------------------------------------------------------------------------------
- */
+/* ---- guests ---- */
 
 static const char *guest_title(struct pp_arena *arena, const struct topology_facts *facts,
 	const struct topology_guest *guest)

@@ -33,8 +33,7 @@ struct layer {
 	int x_bus, x_device;
 };
 
-/* ---- columns ----------------------------------------------------------------------------------
- */
+/* ---- columns ---- */
 
 static int bridges_deep(const struct topology_node *node)
 {
@@ -56,8 +55,7 @@ static int thickness(unsigned lanes)
 	return lanes >= 16 ? 6 : lanes >= 8 ? 4 : lanes >= 4 ? 3 : 2;
 }
 
-/* ---- the tree ---------------------------------------------------------------------------------
- */
+/* ---- the tree ---- */
 
 static int place(struct layer *layer, const struct topology_node *node, int depth, int y,
 	int inside, bool grouped, int *ret_box);
@@ -256,8 +254,7 @@ static int place(struct layer *layer, const struct topology_node *node, int dept
 	return place_device(layer, node, depth, y, inside, grouped, ret_box);
 }
 
-/* ---- buses and NUMA nodes ----------------------------------------------------------------------
- */
+/* ---- buses and NUMA nodes ---- */
 
 static int panel_end(const struct layer *layer)
 {
@@ -334,8 +331,7 @@ static int place_host(struct layer *layer, const struct topology_tree *tree, int
 	return y;
 }
 
-/* ---- guests ------------------------------------------------------------------------------------
- */
+/* ---- guests ---- */
 
 struct seat {
 	struct topology_guest *guest; /* the first of those that are drawn as one */
@@ -465,8 +461,7 @@ static int place_guests(struct layer *layer, int y)
 	return y;
 }
 
-/* ---- title and legend --------------------------------------------------------------------------
- */
+/* ---- title and legend ---- */
 
 static int place_legend(struct topology_picture *picture, int y)
 {
@@ -519,8 +514,7 @@ static int place_head(struct topology_picture *picture, const struct topology_fa
 	return place_legend(picture, y) + PANEL_GAP;
 }
 
-/* ---- all ---------------------------------------------------------------------------------------
- */
+/* ---- all ---- */
 
 /* Panels behind what stands in them, in the order in which they are drawn. */
 int topology_layout(const struct topology_facts *facts, const struct topology_tree *tree,

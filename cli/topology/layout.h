@@ -70,8 +70,7 @@ struct topology_picture {
 int topology_layout(const struct topology_facts *facts, const struct topology_tree *tree,
 	struct pp_arena *arena, struct topology_picture *ret_picture);
 
-/* ---- inside of layout: boxes and what stands in them (card.c) ----------------------------------
- */
+/* ---- inside of layout: boxes and what stands in them (card.c) ---- */
 
 enum {
 	FONT_NAME = 14,

@@ -72,8 +72,7 @@ int topology_tree_make(
 /* How many functions NODE and what is below it stand for. */
 size_t topology_node_count(const struct topology_node *node);
 
-/* ---- words (words.c): NULL for lack of memory --------------------------------------------------
- */
+/* ---- words (words.c): NULL for lack of memory ---- */
 
 const char *topology_name(const struct topology_facts *facts, struct pp_arena *arena,
 	const struct topology_node *node);

@@ -73,8 +73,7 @@ static void add_child(struct maker *maker, struct topology_node *node, struct to
 	node->children[node->n_children++] = child;
 }
 
-/* ---- groups ------------------------------------------------------------------------------------
- */
+/* ---- groups ---- */
 
 static void own_groups(struct maker *maker, struct topology_node *node)
 {
@@ -139,8 +138,7 @@ static void mark_runs(struct topology_node *node, bool inside)
 	}
 }
 
-/* ---- what repeats ------------------------------------------------------------------------------
- */
+/* ---- what repeats ---- */
 
 static bool used(const struct topology_facts *facts, const struct topology_node *node)
 {
@@ -254,8 +252,7 @@ static void fold(struct maker *maker, struct topology_node ***nodes, size_t *n_n
 	*n_nodes = n;
 }
 
-/* ---- the tree ----------------------------------------------------------------------------------
- */
+/* ---- the tree ---- */
 
 static struct topology_node *build(struct maker *maker, size_t number)
 {

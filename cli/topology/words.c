@@ -179,8 +179,7 @@ const char *topology_verdict_text(const struct topology_facts *facts, struct pp_
 	}
 }
 
-/* ---- links -------------------------------------------------------------------------------------
- */
+/* ---- links ---- */
 
 static const char *speed_text(unsigned code)
 {
@@ -202,8 +201,7 @@ const char *topology_link(
 		arena, "%s GT/s " TIMES "%u", speed_text(link->link_speed), link->link_width);
 }
 
-/* ---- all of it ---------------------------------------------------------------------------------
- */
+/* ---- all of it ---- */
 
 static void put_one(struct pp_buffer *text, const struct topology_function *function)
 {

@@ -50,8 +50,7 @@ int grpc_call_header(struct grpc_call *call, const char *name, size_t name_lengt
 	return 0;
 }
 
-/* ---- the answer -------------------------------------------------------------------------------
- */
+/* ---- the answer ---- */
 
 static size_t trailers(const struct grpc_call *call, char status[16], nghttp2_nv headers[2])
 {

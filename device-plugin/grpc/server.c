@@ -33,8 +33,7 @@ struct grpc_connection {
 	unsigned generation;
 };
 
-/* ---- connections ------------------------------------------------------------------------------
- */
+/* ---- connections ---- */
 
 static void connection_free(void *data)
 {
@@ -219,8 +218,7 @@ static void on_accept(uint32_t events, void *data)
 		serve(server, fd);
 }
 
-/* ---- the socket -------------------------------------------------------------------------------
- */
+/* ---- the socket ---- */
 
 /* "/dir/.name": who watches the folder sees nothing that does not answer yet. */
 static int hidden_path(const char *path, char **ret_hidden)

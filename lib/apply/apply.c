@@ -25,8 +25,7 @@ struct run {
 	void *data;
 };
 
-/* ---- signals: one that asks for an end waits until the devices are somewhere
- * ------------------------ */
+/* ---- signals: one that asks for an end waits until the devices are somewhere ---- */
 
 static void signals_hold(sigset_t *old)
 {
@@ -36,8 +35,7 @@ static void signals_hold(sigset_t *old)
 	sigprocmask(SIG_BLOCK, &set, old);
 }
 
-/* ---- before anything is written
- * ---------------------------------------------------------------------- */
+/* ---- before anything is written ---- */
 
 static int refuse_recover(
 	const struct pp_journal *journal, const char *subject, struct pp_error *error)
@@ -185,8 +183,7 @@ static bool all_idle(const struct pp_plan *plan)
 	return true;
 }
 
-/* ---- forwards
- * ------------------------------------------------------------------------------------------ */
+/* ---- forwards ---- */
 
 static int step_move(struct run *run, const struct pp_step *step, struct pp_error *error)
 {
@@ -223,8 +220,7 @@ static int step_run(struct run *run, size_t i, struct pp_error *error)
 	return r;
 }
 
-/* ---- forwards, several at the same time --------------------------------------------------------
- */
+/* ---- forwards, several at the same time ---- */
 
 static int move_forward(struct pp_effects *effects, struct pp_move *move)
 {

@@ -28,8 +28,7 @@ static const char remark[] =
 	"# this driver before the host's own can take it. `pcipass nodedev-reattach --config` ends "
 	"it.\n";
 
-/* ---- what is there -----------------------------------------------------------------------------
- */
+/* ---- what is there ---- */
 
 /* "/sys/devices/pci0000:00/0000:00:1c.0/0000:01:00.0" is pci0000:00/1c.0/00.0. */
 static int read_slot(struct pp_context *context, struct pp_arena *arena, const char *address,
@@ -78,8 +77,7 @@ int pp_binding_look(
 	return 0;
 }
 
-/* ---- the file ----------------------------------------------------------------------------------
- */
+/* ---- the file ---- */
 
 char *pp_binding_text(const struct pp_binding_record *record)
 {
@@ -207,8 +205,7 @@ int pp_binding_names(
 	return r == -ENOENT || r == -ENOTDIR ? 0 : r;
 }
 
-/* ---- comparing ---------------------------------------------------------------------------------
- */
+/* ---- comparing ---- */
 
 bool pp_binding_is(const struct pp_binding_record *record, const struct pp_binding_record *now)
 {

@@ -21,8 +21,7 @@ void pp_binding_list_free(struct pp_binding_list *list)
 		pp_arena_free(list->arena);
 }
 
-/* ---- listing -----------------------------------------------------------------------------------
- */
+/* ---- listing ---- */
 
 static int64_t written(struct pp_context *context, const char *address)
 {
@@ -86,8 +85,7 @@ int pp_bindings_list(
 	return 0;
 }
 
-/* ---- checking ----------------------------------------------------------------------------------
- */
+/* ---- checking ---- */
 
 static int check_root(const struct pp_use *use, struct pp_error *error)
 {
@@ -112,8 +110,7 @@ int pp_binding_check(const struct pp_host *host, const struct pp_device *const *
 	return 0;
 }
 
-/* ---- adding ------------------------------------------------------------------------------------
- */
+/* ---- adding ---- */
 
 struct change {
 	char path[PP_PATH_MAX];
@@ -258,8 +255,7 @@ int pp_bindings_add_functions(struct pp_context *context, const struct pp_host *
 	return 0;
 }
 
-/* ---- removing ----------------------------------------------------------------------------------
- */
+/* ---- removing ---- */
 
 int pp_bindings_remove(struct pp_context *context, const struct pp_address *addresses,
 	size_t n_addresses, bool *ret_changed, struct pp_error *error)

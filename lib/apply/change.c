@@ -27,8 +27,7 @@ void pp_change_list_free(struct pp_change_list *list)
 		pp_arena_free(list->arena);
 }
 
-/* ---- devices ------------------------------------------------------------------------------------
- */
+/* ---- devices ---- */
 
 /* A reattach on trial is one too: it will be undone. */
 static bool is_change(const struct pp_journal *journal)
@@ -120,8 +119,7 @@ static int add_journal(struct pp_context *context, struct pp_arena *arena,
 		       : 0;
 }
 
-/* ---- libvirt's hook ----------------------------------------------------------------------------
- */
+/* ---- libvirt's hook ---- */
 
 static bool hook_is_ours(struct pp_context *context, struct pp_libvirt_hook_info *info)
 {
@@ -147,8 +145,7 @@ static int add_hook(struct pp_context *context, struct pp_arena *arena,
 	return ret_change->text ? 0 : -ENOMEM;
 }
 
-/* ---- bindings ----------------------------------------------------------------------------------
- */
+/* ---- bindings ---- */
 
 static int add_bindings(struct pp_arena *arena, const struct pp_binding_list *bindings, bool stale,
 	struct pp_change_list *list, struct pp_change *items)
@@ -177,8 +174,7 @@ static int add_bindings(struct pp_arena *arena, const struct pp_binding_list *bi
 	return 0;
 }
 
-/* ---- host-setup -------------------------------------------------------------------------------
- */
+/* ---- host-setup ---- */
 
 static int add_setup(
 	struct pp_arena *arena, struct pp_setup_state *state, struct pp_change *ret_change)
@@ -238,8 +234,7 @@ int pp_changes_list(
 	return 0;
 }
 
-/* ---- back ---------------------------------------------------------------------------------------
- */
+/* ---- back ---- */
 
 static bool same_device(const struct pp_journal *a, const struct pp_journal *b)
 {

@@ -10,8 +10,7 @@
 
 #define PCI "/sys/bus/pci"
 
-/* ---- reading ------------------------------------------------------------------------------------
- */
+/* ---- reading ---- */
 
 int pp_driver_read(
 	struct pp_context *context, const char *address, struct pp_driver_state *ret_state)
@@ -73,8 +72,7 @@ bool pp_module_loaded(struct pp_context *context, const char *module)
 	return pp_tree_exists(context->tree, path);
 }
 
-/* ---- moving
- * -------------------------------------------------------------------------------------- */
+/* ---- moving ---- */
 
 struct move {
 	struct pp_effects *effects;

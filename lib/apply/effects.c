@@ -110,8 +110,7 @@ int pp_effects_point(struct pp_effects *effects)
 	return effects->fault.error;
 }
 
-/* ---- one write ---------------------------------------------------------------------------------
- */
+/* ---- one write ---- */
 
 static int write_in_child(
 	struct pp_effects *effects, const struct pp_poke_order *order, const char *what)
@@ -153,8 +152,7 @@ int pp_effects_write(
 	return write_in_child(effects, &order, what);
 }
 
-/* ---- modules ------------------------------------------------------------------------------------
- */
+/* ---- modules ---- */
 
 static int load_live(struct pp_effects *effects, const char *module, struct pp_error *error)
 {

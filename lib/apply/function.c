@@ -18,8 +18,7 @@
 #define ANSWER_MAX 262144        /* of a card with 256 functions; each has some 250 bytes */
 #define ANSWER_S 10
 
-/* ---- which card, and which of its functions it is ---------------------------------------------
- */
+/* ---- which card, and which of its functions it is ---- */
 
 struct place {
 	char port[64]; /* the card's first interface */
@@ -75,8 +74,7 @@ static int find_place(struct pp_context *context, const char *address, struct pl
 	return 0;
 }
 
-/* ---- the kernel's side ------------------------------------------------------------------------
- */
+/* ---- the kernel's side ---- */
 
 /* One question and its answer, in ANSWER; its length or -errno. */
 static ssize_t talk(const uint8_t *bytes, size_t length, uint8_t *answer, size_t size)
@@ -127,8 +125,7 @@ static int live_set(void *data)
 	return n < 0 ? (int)n : pp_vflink_acknowledged(answer, (size_t)n);
 }
 
-/* ---- a machine that is a folder ---------------------------------------------------------------
- */
+/* ---- a machine that is a folder ---- */
 
 static int model_read(
 	struct pp_context *context, const char *address, struct pp_function_state *ret_state)
@@ -162,8 +159,7 @@ static int model_write(
 	return fd < 0 ? -errno : pp_file_replace(fd, address, text, strlen(text), 0644);
 }
 
-/* ---- both -------------------------------------------------------------------------------------
- */
+/* ---- both ---- */
 
 int pp_function_read(
 	struct pp_context *context, const char *address, struct pp_function_state *ret_state)

@@ -91,8 +91,7 @@ static int refuse_foreign(struct pp_error *error)
 	return -EEXIST;
 }
 
-/* ---- state
- * ---------------------------------------------------------------------------------------- */
+/* ---- state ---- */
 
 /* Some other hook for QEMU is there: then libvirt looks into the folder at each call. */
 static bool has_others(struct pp_context *context, struct pp_arena *arena)
@@ -186,8 +185,7 @@ int pp_libvirt_hook_info(
 	return 0;
 }
 
-/* ---- on and off
- * ------------------------------------------------------------------------------------ */
+/* ---- on and off ---- */
 
 /* Makes the folders that are missing; their names, each after a blank. */
 static int make_folders(struct pp_context *context, struct pp_buffer *made)

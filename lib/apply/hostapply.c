@@ -105,8 +105,7 @@ static int read_function(struct pp_context *context, const struct pp_device *dev
 	return 0;
 }
 
-/* ---- what differs -----------------------------------------------------------------------------
- */
+/* ---- what differs ---- */
 
 struct drifting {
 	struct pp_context *context;
@@ -274,8 +273,7 @@ int pp_host_file_drift(struct pp_context *context, const struct pp_host *host,
 	return 0;
 }
 
-/* ---- the next plan ----------------------------------------------------------------------------
- */
+/* ---- the next plan ---- */
 
 /* Numbers of functions, one card a plan: those of the next step are only there behind it. */
 static int plan_numbers(struct pp_context *context, const struct pp_host *host,
@@ -380,8 +378,7 @@ int pp_host_file_plan(struct pp_context *context, const struct pp_host *host,
 	return r;
 }
 
-/* ---- at each boot -----------------------------------------------------------------------------
- */
+/* ---- at each boot ---- */
 
 static int bind_one(struct pp_context *context, const struct pp_host *host,
 	const struct pp_host_entry *entry, const struct pp_device *device, bool *ret_changed,

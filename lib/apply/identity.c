@@ -10,8 +10,7 @@
 
 #define PCI "/sys/bus/pci/devices"
 
-/* ---- reading ------------------------------------------------------------------------------------
- */
+/* ---- reading ---- */
 
 static ssize_t read_piece(void *data, unsigned offset, void *bytes, size_t size)
 {
@@ -84,8 +83,7 @@ int pp_identity_read(struct pp_context *context, const char *address, char text[
 	return 0;
 }
 
-/* ---- comparing ---------------------------------------------------------------------------------
- */
+/* ---- comparing ---- */
 
 /* The word of IDENTITY that begins with that KEY ("dsn="). */
 static bool word_of(const char *identity, const char *key, size_t key_length, const char **ret_word,

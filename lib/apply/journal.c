@@ -30,8 +30,7 @@ void pp_journal_free(struct pp_journal *journal)
 	free(journal);
 }
 
-/* ---- writing ------------------------------------------------------------------------------------
- */
+/* ---- writing ---- */
 
 /* One write, all of it or nothing: half a line is taken back. */
 static int write_line(struct pp_effects *effects, int fd, const char *line, size_t length)
@@ -265,8 +264,7 @@ int pp_journal_begin(struct pp_effects *effects, const struct pp_plan *plan,
 	return 0;
 }
 
-/* ---- one that is there
- * --------------------------------------------------------------------------- */
+/* ---- one that is there ---- */
 
 static int cut_half_line(int fd, const char *text, size_t length)
 {

@@ -54,8 +54,7 @@ int pp_journal_room(struct pp_journal *journal, const struct pp_plan *plan)
 	return room(journal, plan->n_steps);
 }
 
-/* ---- lines
- * ---------------------------------------------------------------------------------------- */
+/* ---- lines ---- */
 
 /* "pcipass-journal VERSION BOOT PID" */
 static bool head_parse(const char *line, const char *boot, struct pp_journal *journal)
@@ -184,8 +183,7 @@ int pp_journal_parse(struct pp_context *context, const char *name, char *text, s
 	return 0;
 }
 
-/* ---- all of them
- * ----------------------------------------------------------------------------------- */
+/* ---- all of them ---- */
 
 static bool is_number(const char *name)
 {
@@ -291,8 +289,7 @@ int pp_journals_load(
 	return 0;
 }
 
-/* ---- what it says
- * ------------------------------------------------------------------------------------ */
+/* ---- what it says ---- */
 
 bool pp_journal_finished(const struct pp_journal *journal)
 {

@@ -31,8 +31,7 @@ struct lanes {
 	pthread_mutex_t say; /* who listens is told by one at a time */
 };
 
-/* ---- which go together ------------------------------------------------------------------------
- */
+/* ---- which go together ---- */
 
 /* The physical function of a virtual one. */
 static bool physical_of(
@@ -116,8 +115,7 @@ size_t pp_lanes_count(struct pp_context *context, const struct pp_move *moves, s
 	return lane_of ? divide(context, moves, count, lane_of) : count > 0;
 }
 
-/* ---- running ----------------------------------------------------------------------------------
- */
+/* ---- running ---- */
 
 static void say(enum pp_event_kind kind, const char *text, void *data)
 {

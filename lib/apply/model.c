@@ -20,8 +20,7 @@
 /* What the kernel does by locks of its own. */
 static pthread_mutex_t writers = PTHREAD_MUTEX_INITIALIZER;
 
-/* ---- reading ------------------------------------------------------------------------------------
- */
+/* ---- reading ---- */
 
 int pp_model_function(
 	struct pp_model *model, const char *address, struct pp_model_function *ret_function)
@@ -96,8 +95,7 @@ static bool driver_matches(
 	return driver_lists(model, driver, function->modalias);
 }
 
-/* ---- changing the tree --------------------------------------------------------------------------
- */
+/* ---- changing the tree ---- */
 
 char *pp_model_outside(struct pp_model *model, const char *path)
 {
@@ -144,8 +142,7 @@ int pp_model_unlink(struct pp_model *model, const char *folder, const char *name
 	return unlink(path) < 0 && errno != ENOENT ? -errno : 0;
 }
 
-/* ---- what the kernel does
- * ------------------------------------------------------------------------ */
+/* ---- what the kernel does ---- */
 
 static int probe_error(
 	struct pp_model *model, const char *driver, const struct pp_model_function *function)
@@ -283,8 +280,7 @@ static int store_reset(
 	return pp_file_write_all(fd, text, strlen(text));
 }
 
-/* ---- the files that are written to
- * --------------------------------------------------------------- */
+/* ---- the files that are written to ---- */
 
 static int write_device(struct pp_model *model, const char *rest, const char *text)
 {
@@ -389,8 +385,7 @@ int pp_model_write(struct pp_context *context, const char *path, const char *tex
 	return r;
 }
 
-/* ---- modules
- * -------------------------------------------------------------------------------------- */
+/* ---- modules ---- */
 
 int pp_model_folder(struct pp_model *model, const char *parent, const char *name)
 {

@@ -49,8 +49,7 @@ bool pp_model_can_probe(struct pp_model *model, const struct pp_model_function *
 	return number != 0;
 }
 
-/* ---- one function appears ---------------------------------------------------------------------
- */
+/* ---- one function appears ---- */
 
 /* What it has of its physical function. */
 static int copy_files(struct pp_model *model, const struct pp_model_function *pf, const char *to)
@@ -182,8 +181,7 @@ static int functions_make(
 	return 0;
 }
 
-/* ---- and goes ---------------------------------------------------------------------------------
- */
+/* ---- and goes ---- */
 
 static int tree_remove(struct pp_model *model, const char *path)
 {
@@ -226,8 +224,7 @@ static int functions_end(struct pp_model *model, const struct pp_model_function 
 	}
 }
 
-/* ---- the files --------------------------------------------------------------------------------
- */
+/* ---- the files ---- */
 
 static int driver_error(struct pp_model *model, const struct pp_model_function *pf)
 {

@@ -92,8 +92,7 @@ int pp_device_owner(struct pp_context *context, const struct pp_address *address
 	return 0;
 }
 
-/* ---- all of them -------------------------------------------------------------------------------
- */
+/* ---- all of them ---- */
 
 static int by_address(const void *a, const void *b)
 {

@@ -31,8 +31,7 @@ static void poke_free(struct pp_poke *poke)
 	free(poke);
 }
 
-/* ---- in the child ------------------------------------------------------------------------------
- */
+/* ---- in the child ---- */
 
 /* It keeps the lock of its device and nothing else: no lock, socket or pipe on which someone waits
  * for us. */
@@ -59,8 +58,7 @@ static void child_run(struct pp_poke *poke)
 	_exit(0);
 }
 
-/* ---- the thread --------------------------------------------------------------------------------
- */
+/* ---- the thread ---- */
 
 static void *thread_run(void *data)
 {

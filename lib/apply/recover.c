@@ -120,8 +120,7 @@ static enum fate fate_now(const struct recovery *recovery, const struct pp_journ
 	return fate;
 }
 
-/* ---- the list
- * ------------------------------------------------------------------------------------------ */
+/* ---- the list ---- */
 
 static void put_devices(struct pp_buffer *text, const struct pp_plan *plan)
 {
@@ -380,8 +379,7 @@ int pp_journal_release(struct pp_context *context, const char *owner,
 			       &effects, owner, addresses, n_addresses, ret_changed, error);
 }
 
-/* ---- the list
- * -------------------------------------------------------------------------------------- */
+/* ---- the list ---- */
 
 static int list_add(struct pp_unfinished_list *list, struct pp_unfinished *items,
 	const struct pp_journal *journal, enum fate fate)

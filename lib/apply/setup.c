@@ -42,8 +42,7 @@ static bool is_locked(struct pp_context *context)
 	return fd >= 0 && pp_lock_held(fd);
 }
 
-/* ---- back
- * ------------------------------------------------------------------------------------------ */
+/* ---- back ---- */
 
 static bool same_words(const char *const *a, const char *const *b)
 {
@@ -117,8 +116,7 @@ static int take_back_unfinished(struct pp_setup_hands *hands, struct pp_setup_re
 	return r < 0 ? pp_error_wrap(error, "taking back an interrupted host-setup") : saved;
 }
 
-/* ---- there
- * ----------------------------------------------------------------------------------------- */
+/* ---- there ---- */
 
 /* What was shown is what is changed: nobody has written to these files since. */
 static int check_files(
@@ -311,8 +309,7 @@ int pp_setup_look(struct pp_context *context, struct pp_setup_state *ret_state)
 	return state.text ? 0 : -ENOMEM;
 }
 
-/* ---- the public road
- * ------------------------------------------------------------------------------- */
+/* ---- the public road ---- */
 
 static int hands_init(struct pp_setup_hands *hands, struct pp_effects *effects,
 	struct pp_context *context, const struct pp_apply_options *options, struct pp_error *error)

@@ -22,8 +22,7 @@ void pp_setup_record_free(struct pp_setup_record *record)
 		pp_arena_free(record->arena);
 }
 
-/* ---- from text
- * -------------------------------------------------------------------------------------- */
+/* ---- from text ---- */
 
 static const char *copy(struct pp_arena *arena, const char *text, bool *failed)
 {
@@ -139,8 +138,7 @@ int pp_setup_record_load(
 	return 0;
 }
 
-/* ---- changes
- * ---------------------------------------------------------------------------------------- */
+/* ---- changes ---- */
 
 int pp_setup_record_add(struct pp_setup_record *record, const struct pp_setup_step *step, bool made)
 {
@@ -189,8 +187,7 @@ bool pp_setup_record_has_trial(const struct pp_setup_record *record)
 	return false;
 }
 
-/* ---- to text
- * ---------------------------------------------------------------------------------------- */
+/* ---- to text ---- */
 
 static void put_list(struct pp_json *object, const char *key, const char *const *list)
 {

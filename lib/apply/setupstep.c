@@ -15,8 +15,7 @@
 /* A generator that looks for other systems on all disks takes its time. */
 #define RUN_MS 600000
 
-/* ---- programs
- * --------------------------------------------------------------------------------------- */
+/* ---- programs ---- */
 
 static int run_live(const char *const *argv, struct pp_error *error)
 {
@@ -52,8 +51,7 @@ int pp_setupstep_run(struct pp_setup_hands *hands, const char *const *argv, stru
 	return hands->run ? hands->run(argv, hands->data, error) : run_live(argv, error);
 }
 
-/* ---- files
- * ------------------------------------------------------------------------------------------ */
+/* ---- files ---- */
 
 /* The folder of a path, opened; *ret_name is in the path. */
 static int open_folder(
@@ -174,8 +172,7 @@ static int undo_file(struct pp_setup_hands *hands, const struct pp_setup_step *s
 	return replace(hands, step->subject, pp_buffer_text(&back), error);
 }
 
-/* ---- values of the kernel
- * --------------------------------------------------------------------------- */
+/* ---- values of the kernel ---- */
 
 static int set_value(struct pp_setup_hands *hands, const struct pp_setup_step *step,
 	const char *value, struct pp_error *error)
@@ -215,8 +212,7 @@ static void look_again(struct pp_setup_hands *hands, const struct pp_setup_step 
 			now, step->to);
 }
 
-/* ---- all
- * ------------------------------------------------------------------------------------------- */
+/* ---- all ---- */
 
 int pp_setupstep_do(
 	struct pp_setup_hands *hands, const struct pp_setup_step *step, struct pp_error *error)

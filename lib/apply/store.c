@@ -110,8 +110,7 @@ int pp_state_open(struct pp_context *context, bool lasting, const char *name, in
 	return 0;
 }
 
-/* ---- locks --------------------------------------------------------------------------------------
- */
+/* ---- locks ---- */
 
 static int lock(int fd, int command, struct flock *flock)
 {

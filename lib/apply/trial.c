@@ -22,8 +22,7 @@
 #define RETRIES 200
 #define SYSTEMD_MS 20000
 
-/* ---- the process that waits ---------------------------------------------------------------------
- */
+/* ---- the process that waits ---- */
 
 struct watch {
 	struct pp_context *context;
@@ -128,7 +127,7 @@ static int watch_start(const struct pp_effects *effects, const struct pp_journal
 	return WIFEXITED(status) && WEXITSTATUS(status) == 0 ? 0 : -EAGAIN;
 }
 
-/* ---- systemd --------------------------------------------------------------------------------- */
+/* ---- systemd ---- */
 
 static bool has_systemd(struct pp_context *context)
 {
@@ -191,8 +190,7 @@ int pp_trial_arm(struct pp_effects *effects, struct pp_journal *journal, struct 
 	return 0;
 }
 
-/* ---- looking ----------------------------------------------------------------------------------
- */
+/* ---- looking ---- */
 
 static bool is_trial_of(const struct pp_journal *journal, const char *owner, const char *verb)
 {
@@ -237,8 +235,7 @@ int pp_trial_left(struct pp_context *context, const char *owner, const char *ver
 	return r;
 }
 
-/* ---- kept -------------------------------------------------------------------------------------
- */
+/* ---- kept ---- */
 
 static int keep_one(
 	struct pp_effects *effects, const struct pp_journal *listed, struct pp_error *error)

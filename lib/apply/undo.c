@@ -201,8 +201,7 @@ int pp_undo_run(struct pp_effects *effects, struct pp_journal *journal, struct p
 	return first;
 }
 
-/* ---- devices that are given back
- * ------------------------------------------------------------------- */
+/* ---- devices that are given back ---- */
 
 static bool plan_moves(const struct pp_plan *plan, const struct pp_step *step)
 {

@@ -6,8 +6,7 @@
 #include <linux/rtnetlink.h>
 #include <string.h>
 
-/* ---- making -----------------------------------------------------------------------------------
- */
+/* ---- making ---- */
 
 struct message {
 	uint8_t *bytes;
@@ -125,8 +124,7 @@ const char *pp_vflink_word(enum pp_vflink_what what)
 	return words[what];
 }
 
-/* ---- reading ----------------------------------------------------------------------------------
- */
+/* ---- reading ---- */
 
 struct attributes {
 	const uint8_t *at, *end;

@@ -11,8 +11,7 @@
 #define DEVICES "/sys/bus/pci/devices"
 #define EACH_MS 500 /* more for each function: two cards of 127 took 14 s */
 
-/* ---- reading ----------------------------------------------------------------------------------
- */
+/* ---- reading ---- */
 
 static int read_number(
 	struct pp_context *context, const char *address, const char *file, uint64_t *ret_number)
@@ -44,8 +43,7 @@ int pp_vfs_autoprobe_read(struct pp_context *context, const char *address, bool 
 	return r;
 }
 
-/* ---- making and ending ------------------------------------------------------------------------
- */
+/* ---- making and ending ---- */
 
 /* What the kernel means by its answer; it says more in its log alone. */
 static const struct {
@@ -192,8 +190,7 @@ int pp_vfs_autoprobe_move(
 	return 0;
 }
 
-/* ---- the plan ---------------------------------------------------------------------------------
- */
+/* ---- the plan ---- */
 
 /* How many PF had before the oldest of our changes that is still remembered; -ENOENT: none is. */
 static int origin(struct pp_context *context, const char *subject, unsigned *ret_count,

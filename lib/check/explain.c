@@ -79,8 +79,7 @@ static int explain_line(struct explainer *explainer, const char *line, size_t le
 	return 0;
 }
 
-/* ---- an id
- * ------------------------------------------------------------------------------------------- */
+/* ---- an id ---- */
 
 static const char *cause_in(const struct pp_check_row *row)
 {
@@ -139,8 +138,7 @@ static int explain_id(struct explainer *explainer, const char *id)
 	return 0;
 }
 
-/* ---- this host
- * ----------------------------------------------------------------------------------------- */
+/* ---- this host ---- */
 
 static const struct pp_device *named_device(
 	const struct pp_host *host, const char *word, size_t length)

@@ -24,8 +24,7 @@
 /* Not said, no, yes. */
 enum pp_tristate { PP_UNSET, PP_OFF, PP_ON };
 
-/* ---- where a device sits in the guest
- * ------------------------------------------------------------ */
+/* ---- where a device sits in the guest ---- */
 
 enum pp_place_type {
 	PP_PLACE_NONE, /* not said (before pp_domain_assign), or it has none (a chardev) */
@@ -49,8 +48,7 @@ struct pp_place {
 	uint32_t iobase, irq;           /* ISA; 0 not said */
 };
 
-/* ---- devices
- * --------------------------------------------------------------------------------------- */
+/* ---- devices ---- */
 
 enum pp_domain_device_kind {
 	PP_DEV_DISK,
@@ -295,8 +293,7 @@ struct pp_domain_device {
 };
 const char *pp_domain_device_element(enum pp_domain_device_kind kind); /* "disk", "hostdev" */
 
-/* ---- the guest
- * ------------------------------------------------------------------------------------- */
+/* ---- the guest ---- */
 
 enum pp_domain_type { PP_DOMAIN_KVM, PP_DOMAIN_QEMU };
 
@@ -394,9 +391,7 @@ struct pp_domain_clock {
  */
 enum pp_lifecycle { PP_LIFECYCLE_DESTROY, PP_LIFECYCLE_RESTART, PP_LIFECYCLE_PRESERVE };
 
-/* ---- NUMA nodes, of the guest (cells) and of the host; where threads may run
- * ------------------------------------------------------------------------------------------------
- */
+/* ---- NUMA nodes, of the guest (cells) and of the host; where threads may run ---- */
 
 enum pp_numa_mode {
 	PP_NUMA_UNSET,

@@ -154,8 +154,7 @@ int pp_assigning_drives(struct pp_assigning *assigning)
 	return r;
 }
 
-/* ---- virtio-serial
- * ---------------------------------------------------------------------------------- */
+/* ---- virtio-serial ---- */
 
 static bool needs_serial_port(const struct pp_domain_device *device)
 {

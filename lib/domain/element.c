@@ -7,8 +7,7 @@
 #include <libxml/parserInternals.h>
 #include <string.h>
 
-/* ---- libxml2, where there is XML to read -------------------------------------------------------
- */
+/* ---- libxml2, where there is XML to read ---- */
 
 static struct {
 	__typeof__(xmlByteConsumed) *byte_consumed;

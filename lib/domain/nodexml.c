@@ -10,8 +10,7 @@ struct writer {
 	int indent;
 };
 
-/* ---- lines --------------------------------------------------------------------------------------
- */
+/* ---- lines ---- */
 
 static void put_indent(struct writer *writer)
 {
@@ -106,8 +105,7 @@ static void put_address(struct writer *writer, const struct pp_address *address)
 		address->domain, address->bus, address->slot, address->function);
 }
 
-/* ---- computer -----------------------------------------------------------------------------------
- */
+/* ---- computer ---- */
 
 static void put_system(struct writer *writer, const struct pp_node_system *system)
 {
@@ -129,8 +127,7 @@ static void put_system(struct writer *writer, const struct pp_node_system *syste
 	put_close(writer, "firmware");
 }
 
-/* ---- PCI ----------------------------------------------------------------------------------------
- */
+/* ---- PCI ---- */
 
 static void put_mdev_types(
 	struct writer *writer, const struct pp_node_mdev_type *types, size_t count)
@@ -286,8 +283,7 @@ static void put_pci(struct writer *writer, const struct pp_node_pci *pci)
 	put_express(writer, pci);
 }
 
-/* ---- what sits on PCI ---------------------------------------------------------------------------
- */
+/* ---- what sits on PCI ---- */
 
 static void put_usb_device(struct writer *writer, const struct pp_node_usb_device *device)
 {
@@ -401,8 +397,7 @@ static void put_mdev(struct writer *writer, const struct pp_node_mdev *mdev)
 	put_line(writer, "<iommuGroup number='%u'/>", mdev->group);
 }
 
-/* ---- a node -------------------------------------------------------------------------------------
- */
+/* ---- a node ---- */
 
 static void put_capability(struct writer *writer, const struct pp_node_record *record)
 {

@@ -195,8 +195,7 @@ int pp_guest_destroy(struct pp_context *context, const char *name, struct pp_err
 	return r < 0 ? r : judge_end(guest, error);
 }
 
-/* ---- all of them -------------------------------------------------------------------------------
- */
+/* ---- all of them ---- */
 
 static void say(pp_progress *progress, void *data, const char *what, const char *name)
 {

@@ -24,8 +24,7 @@ struct pool {
 	struct pp_error *error;
 };
 
-/* ---- what is asked for ------------------------------------------------------------------------
- */
+/* ---- what is asked for ---- */
 
 static int network_of(struct pp_context *context, struct pp_arena *arena,
 	const struct pp_domain_device *device, struct pp_libvirt_network *ret_network)
@@ -57,8 +56,7 @@ int pp_networkpool_asked(struct pp_context *context, const struct pp_domain *dom
 	return 0;
 }
 
-/* ---- which there are --------------------------------------------------------------------------
- */
+/* ---- which there are ---- */
 
 static int refuse(struct pool *pool, const struct pp_domain_device *device, const char *id,
 	const char *why, const char *remedy)
@@ -116,8 +114,7 @@ static int functions_of(struct pool *pool, const struct pp_domain_device *device
 	return 0;
 }
 
-/* ---- which is free ----------------------------------------------------------------------------
- */
+/* ---- which is free ---- */
 
 static bool is_own(const struct pool *pool, const struct pp_address *address)
 {
@@ -192,8 +189,7 @@ static int choose(struct pool *pool, const struct pp_domain_device *device,
 	return r < 0 ? r : refuse_taken(pool, device, &taken);
 }
 
-/* ---- the definition of the run ----------------------------------------------------------------
- */
+/* ---- the definition of the run ---- */
 
 static int parse(const struct pp_definition *like, const char *text,
 	struct pp_definition **ret_definition, struct pp_error *error)

@@ -248,8 +248,6 @@ static int save(struct pp_context *context, const char *name, const struct known
 		     : 0;
 }
 
-/* ---- */
-
 int pp_guest_remember_at(struct pp_context *context, const struct pp_host *host, const char *name,
 	const struct pp_address *addresses, size_t n_addresses, bool anew, struct pp_error *error)
 {

@@ -21,8 +21,7 @@
 #define HANDOVER_MS 60000
 #define N_FDS 2
 
-/* ---- libsystemd, where systemd is asked --------------------------------------------------------
- */
+/* ---- libsystemd, where systemd is asked ---- */
 
 static struct {
 	__typeof__(sd_bus_call) *call;
@@ -82,8 +81,7 @@ char *pp_unit_name(const char *guest)
 	return pp_buffer_take(&text);
 }
 
-/* ---- asking systemd ----------------------------------------------------------------------------
- */
+/* ---- asking systemd ---- */
 
 static int bus_open(sd_bus **ret_bus)
 {
@@ -124,8 +122,7 @@ static int ask(const char *unit, struct pp_error *error)
 	return r < 0 ? r : 0;
 }
 
-/* ---- handing over ------------------------------------------------------------------------------
- */
+/* ---- handing over ---- */
 
 static int address_of(int folder_fd, struct sockaddr_un *ret_address)
 {
@@ -234,8 +231,7 @@ int pp_unit_start(struct pp_context *context, const char *name, const struct pp_
 	return r;
 }
 
-/* ---- in the unit -------------------------------------------------------------------------------
- */
+/* ---- in the unit ---- */
 
 static int receive(int from, struct pp_unit_fds *ret_fds)
 {

@@ -308,8 +308,7 @@ int pp_devices_read(struct pp_reader *reader, struct pp_error *error)
 	return 0;
 }
 
-/* ---- PP_READ_CONFIG ---------------------------------------------------------------------------
- */
+/* ---- PP_READ_CONFIG ---- */
 
 static int keep_config(
 	struct pp_reader *reader, struct pp_device *device, const struct pp_config *config)

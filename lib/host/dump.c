@@ -8,8 +8,7 @@
 
 #define LINKS_MOST 40
 
-/* ---- what was asked for
- * ---------------------------------------------------------------------------------- */
+/* ---- what was asked for ---- */
 
 struct question {
 	enum pp_tree_access access;
@@ -47,8 +46,7 @@ static int compare_questions(const void *a, const void *b)
 	return order ? order : (int)first->access - (int)second->access;
 }
 
-/* ---- entries
- * ---------------------------------------------------------------------------------------------- */
+/* ---- entries ---- */
 
 static struct pp_dump_entry *add_entry(
 	struct pp_dump *dump, const char *path, enum pp_dump_kind kind)
@@ -299,9 +297,7 @@ static void sort_entries(struct pp_dump *dump)
 	dump->n_entries = kept;
 }
 
-/* ---- text
- * ---------------------------------------------------------------------------------------------------
- */
+/* ---- text ---- */
 
 static void put_escaped(struct pp_buffer *text, const char *data, size_t length, const char *also)
 {
@@ -406,9 +402,7 @@ static int write_text(const struct pp_dump *dump, char **ret_text)
 	return *ret_text ? 0 : -ENOMEM;
 }
 
-/* ---- the whole
- * ------------------------------------------------------------------------------------------------
- */
+/* ---- the whole ---- */
 
 /* What the live kernel is asked for by a call of its own, not by a file. */
 static int add_log(struct pp_dump *dump)

@@ -23,8 +23,7 @@ struct secrets {
 	bool oom;
 };
 
-/* ---- finding them
- * ------------------------------------------------------------------------------------------- */
+/* ---- finding them ---- */
 
 /* Digits and letters that do tell something: not "None", "To be filled by O.E.M.", "00000000", nor
  * the address that root hubs have for a serial number. */
@@ -174,8 +173,7 @@ static void find_secrets(struct secrets *secrets, const struct pp_dump_entry *en
 	find_macs(secrets, entry, number);
 }
 
-/* ---- blanking them
- * ------------------------------------------------------------------------------------------- */
+/* ---- blanking them ---- */
 
 static void blank_secret(const struct secret *secret, char *data, size_t length)
 {

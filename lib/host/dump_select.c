@@ -51,8 +51,7 @@ static int keep_cpu(struct pp_dump *dump, struct pp_dump_entry *entry)
 	return keep_lines(dump, entry, words, SIZE_MAX);
 }
 
-/* ---- config space
- * ------------------------------------------------------------------------------------ */
+/* ---- config space ---- */
 
 /* Reads, and remembers where. */
 struct recorder {
@@ -97,8 +96,7 @@ int pp_dump_read_config(struct pp_dump *dump, const char *path, char **ret_data,
 	return 0;
 }
 
-/* ---- text
- * ---------------------------------------------------------------------------------------------- */
+/* ---- text ---- */
 
 /* "1432 (bash) S 1431": whose child it is. */
 static int keep_parent(struct pp_dump_entry *entry)

@@ -41,8 +41,7 @@ static int add_match(struct search *search, struct pp_device *device)
 	return 0;
 }
 
-/* ---- ways to write a device ---------------------------------------------------------------------
- */
+/* ---- ways to write a device ---- */
 
 /* "pci_0000_00_1a_7" -> "0000:00:1a.7", "pci_8086_3a6c" -> "8086:3a6c": underscores, from the left.
  */
@@ -150,8 +149,7 @@ static int match_any(struct search *search)
 	return r;
 }
 
-/* ---- what is said when it is not exactly one
- * ------------------------------------------------------- */
+/* ---- what is said when it is not exactly one ---- */
 
 static void add_line(struct pp_buffer *text, const struct pp_device *device)
 {

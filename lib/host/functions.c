@@ -22,8 +22,7 @@ struct file {
 	size_t n_match;
 };
 
-/* ---- whether a device is meant ----------------------------------------------------------------
- */
+/* ---- whether a device is meant ---- */
 
 struct port {
 	const struct pp_device *device;
@@ -144,8 +143,7 @@ static int file_name(struct pp_reader *reader, struct file *file, const char *ke
 	return 0;
 }
 
-/* ---- files of sections and KEY=VALUE ----------------------------------------------------------
- */
+/* ---- files of sections and KEY=VALUE ---- */
 
 static const struct key {
 	const char *section, *key;
@@ -214,8 +212,7 @@ static int read_sections(
 	return r;
 }
 
-/* ---- netplan ----------------------------------------------------------------------------------
- */
+/* ---- netplan ---- */
 
 /* As far as indentation goes: under `ethernets:` each entry is one interface, known by its id or by
  * what stands in `match:`; `virtual-function-count:` in it, or another entry's `link:` to it, is

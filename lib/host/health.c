@@ -159,8 +159,7 @@ static int read_device(struct pp_reader *reader, struct pp_device *device)
 	return r;
 }
 
-/* ---- framebuffers
- * ---------------------------------------------------------------------------------- */
+/* ---- framebuffers ---- */
 
 static struct pp_device *device_at(const struct pp_reader *reader, uint64_t address)
 {

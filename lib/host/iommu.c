@@ -10,8 +10,7 @@
 #define FIRST_CPU 8192         /* more than /proc/cpuinfo says of one */
 #define FIRST_INTERRUPTS 65536 /* the lines of the IO-APIC are the first ones */
 
-/* ---- the processor ------------------------------------------------------------------------------
- */
+/* ---- the processor ---- */
 
 static bool has_word(const char *text, size_t length, const char *wanted)
 {
@@ -55,8 +54,7 @@ static int read_cpu(struct pp_reader *reader, struct pp_iommu *iommu)
 	return 0;
 }
 
-/* ---- the firmware's table -----------------------------------------------------------------------
- */
+/* ---- the firmware's table ---- */
 
 static const struct pp_device *device_at(
 	const struct pp_reader *reader, uint16_t segment, unsigned bus, const uint8_t *hop)
@@ -169,8 +167,7 @@ static int read_table(struct pp_reader *reader, struct pp_iommu *iommu)
 	return set_regions(reader, &acpi, iommu);
 }
 
-/* ---- the units
- * ------------------------------------------------------------------------------------ */
+/* ---- the units ---- */
 
 static int read_unit(struct pp_reader *reader, struct pp_iommu_unit *unit)
 {
@@ -222,8 +219,7 @@ static int read_units(struct pp_reader *reader, struct pp_iommu *iommu)
 	return 0;
 }
 
-/* ---- interrupt remapping
- * -------------------------------------------------------------------------- */
+/* ---- interrupt remapping ---- */
 
 /* The kernel prints IR- before the name of each interrupt chip whose interrupts are remapped. */
 static int read_interrupts(struct pp_reader *reader, struct pp_iommu *iommu)

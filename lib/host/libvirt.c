@@ -36,8 +36,7 @@ static int add_guest(struct scan *scan, const struct pp_libvirt_guest *guest)
 	return 0;
 }
 
-/* ---- processes --------------------------------------------------------------------------------
- */
+/* ---- processes ---- */
 
 /* The next argument of a process's command line. */
 static const char *next_argument(const char *text, size_t length, const char *argument)
@@ -187,8 +186,7 @@ int pp_qemu_lives(struct pp_tree *tree, const char *name, const char *tool)
 	return 0;
 }
 
-/* ---- files -------------------------------------------------------------------------------------
- */
+/* ---- files ---- */
 
 int pp_libvirt_file(struct pp_tree *tree, struct pp_arena *arena, const char *path,
 	const char *session, char **ret_text, size_t *ret_length)
@@ -367,8 +365,7 @@ int pp_libvirt_read(struct pp_tree *tree, struct pp_arena *arena, bool defined,
 	return 0;
 }
 
-/* ---- the public list ---------------------------------------------------------------------------
- */
+/* ---- the public list ---- */
 
 int pp_libvirt_list(
 	struct pp_context *context, struct pp_libvirt_list **ret_list, struct pp_error *error)

@@ -37,8 +37,7 @@ struct reading {
 	struct pp_nodes *nodes; /* while they are read: by path */
 };
 
-/* ---- finding ------------------------------------------------------------------------------------
- */
+/* ---- finding ---- */
 
 /* A link of /sys/bus and /sys/class leads to ../../../devices/...: no need to ask the kernel. */
 static int resolve(struct pp_tree *tree, struct pp_arena *arena, const char *path, char **ret_path)
@@ -100,8 +99,7 @@ static int compare_found(const void *a, const void *b)
 	return strcmp(((const struct found *)a)->path, ((const struct found *)b)->path);
 }
 
-/* ---- reading one --------------------------------------------------------------------------------
- */
+/* ---- reading one ---- */
 
 /* PP_NODE_CAPS: not of a kind that virsh shows. */
 static enum pp_node_cap type_of(const struct pp_udev *udev)
@@ -278,8 +276,7 @@ static int read_one(struct reading *reading, const struct found *found)
 	return r;
 }
 
-/* ---- reading all --------------------------------------------------------------------------------
- */
+/* ---- reading all ---- */
 
 static int read_computer(struct reading *reading)
 {

@@ -5,8 +5,7 @@
 #include "lib/host/node.h"
 #include <string.h>
 
-/* ---- lists --------------------------------------------------------------------------------------
- */
+/* ---- lists ---- */
 
 static int refuse_cap(const char *word, size_t length, struct pp_error *error)
 {
@@ -63,8 +62,7 @@ int pp_nodes_list(const struct pp_nodes *nodes, const char *caps, const struct p
 	return 0;
 }
 
-/* ---- trees --------------------------------------------------------------------------------------
- */
+/* ---- trees ---- */
 
 #define NONE SIZE_MAX
 

@@ -66,8 +66,7 @@ static int read_state(const struct pp_udev *udev, struct pp_node_net *net)
 	return strcmp(net->state, "up") == 0 ? read_speed(udev, net) : 0;
 }
 
-/* ---- features -----------------------------------------------------------------------------------
- */
+/* ---- features ---- */
 
 static bool ask(int fd, struct ifreq *request, void *command)
 {

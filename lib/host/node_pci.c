@@ -70,8 +70,7 @@ int pp_node_pci_look(const struct pp_node_reader *reader, const struct pp_udev *
 	return r;
 }
 
-/* ---- what only the XML shows --------------------------------------------------------------------
- */
+/* ---- what only the XML shows ---- */
 
 static int read_names(const struct pp_node_reader *reader, struct pp_node_pci *pci)
 {

@@ -74,8 +74,7 @@ int pp_setting_folder(struct pp_reader *reader, const char *folder, const char *
 	return r;
 }
 
-/* ---- boot loaders
- * ---------------------------------------------------------------------------------- */
+/* ---- boot loaders ---- */
 
 static int add_parameters(struct pp_reader *reader, const char *loader, const char *file,
 	unsigned number, const char *text, size_t length)
@@ -197,8 +196,7 @@ static int read_loaders(struct pp_reader *reader)
 	return r;
 }
 
-/* ---- modules
- * --------------------------------------------------------------------------------------- */
+/* ---- modules ---- */
 
 /* A module's name as the kernel writes it: with underscores. */
 static char *module_name(struct pp_reader *reader, const char *text, size_t length)

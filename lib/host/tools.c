@@ -53,8 +53,7 @@ static int add_guest(struct pp_reader *reader, const char *tool, const char *fil
 	return 0;
 }
 
-/* ---- libvirt
- * --------------------------------------------------------------------------------------- */
+/* ---- libvirt ---- */
 
 /* A script that waits for libvirt while libvirt waits for it. */
 static int hook_line(struct pp_reader *reader, const char *file, unsigned number, const char *line,
@@ -80,8 +79,7 @@ static int hook_line(struct pp_reader *reader, const char *file, unsigned number
 	return 0;
 }
 
-/* ---- Proxmox
- * --------------------------------------------------------------------------------------- */
+/* ---- Proxmox ---- */
 
 struct proxmox {
 	const char *name;
@@ -166,8 +164,7 @@ static int read_proxmox(struct pp_reader *reader)
 	return 0;
 }
 
-/* ---- the network's settings
- * --------------------------------------------------------------------------- */
+/* ---- the network's settings ---- */
 
 static bool is_port_key(const char *word, size_t size)
 {

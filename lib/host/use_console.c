@@ -7,8 +7,7 @@
 
 #define INPUTS "/proc/bus/input/devices"
 
-/* ---- displays
- * ------------------------------------------------------------------------------------------- */
+/* ---- displays ---- */
 
 static bool has_kind(
 	const struct pp_reader *reader, const struct pp_device *device, enum pp_use_kind kind)
@@ -54,8 +53,7 @@ static int read_displays(
 	return r;
 }
 
-/* ---- keyboards and mice
- * ------------------------------------------------------------------------------------ */
+/* ---- keyboards and mice ---- */
 
 /* A field of a block: "S: Sysfs=/devices/..." */
 static char *field(struct pp_arena *arena, const char *block, size_t length, const char *key)

@@ -64,8 +64,7 @@ int pp_disk_find(struct pp_reader *reader, unsigned major, unsigned minor, const
 	return r;
 }
 
-/* ---- mounts
- * ----------------------------------------------------------------------------------------- */
+/* ---- mounts ---- */
 
 struct mount {
 	const struct pp_mount *mount;
@@ -124,8 +123,7 @@ static int read_mounts(struct pp_reader *reader, const struct pp_mount *all, siz
 	return r;
 }
 
-/* ---- swap
- * --------------------------------------------------------------------------------------------- */
+/* ---- swap ---- */
 
 /* "/dev/nvme0n1p2    partition    8388604    0    -2"; a file lies on a mounted file system. */
 static int add_swap(struct pp_reader *reader, const char *line)

@@ -36,8 +36,7 @@ struct scan {
 	size_t n_holders;
 };
 
-/* ---- nodes
- * -------------------------------------------------------------------------------------------- */
+/* ---- nodes ---- */
 
 static enum pp_use_kind kind_of(const char *path)
 {
@@ -161,8 +160,7 @@ static int find_node(
 	return describe(reader, node);
 }
 
-/* ---- processes
- * -------------------------------------------------------------------------------------------- */
+/* ---- processes ---- */
 
 static int add_holder(struct scan *scan, const char *process, const struct node *node,
 	const struct pp_device *device, const char *path, const char *target)

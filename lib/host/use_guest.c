@@ -72,8 +72,7 @@ int pp_uses_read_guests(struct pp_reader *reader)
 	return r;
 }
 
-/* ---- definitions --------------------------------------------------------------------------------
- */
+/* ---- definitions ---- */
 
 static int add_setting(struct pp_reader *reader, const struct pp_libvirt_guest *guest,
 	const struct pp_address *address)

@@ -45,8 +45,7 @@ static bool is_up(struct pp_reader *reader, const char *interface)
 	       pp_tree_u64(reader->tree, path, 16, &flags) == 0 && flags & FLAG_UP;
 }
 
-/* ---- routes
- * ---------------------------------------------------------------------------------------------- */
+/* ---- routes ---- */
 
 static int add_route(struct pp_reader *reader, const char *interface, const char *what,
 	const char *file, const char *line, size_t length)
@@ -164,8 +163,7 @@ static int read_routes6(struct pp_reader *reader)
 	return 0;
 }
 
-/* ---- addresses
- * ---------------------------------------------------------------------------------------------- */
+/* ---- addresses ---- */
 
 struct addresses {
 	struct pp_net_address *items;
@@ -299,8 +297,7 @@ static int add_addresses(
 	return r;
 }
 
-/* ---- bridges, bonds, VLANs
- * --------------------------------------------------------------------------------- */
+/* ---- bridges, bonds, VLANs ---- */
 
 static const char *upper_words(struct pp_reader *reader, const char *upper)
 {

@@ -45,8 +45,7 @@ static int add_session(const struct session *session, const uint8_t address[16],
 	return 0;
 }
 
-/* ---- sockets
- * -------------------------------------------------------------------------------------------- */
+/* ---- sockets ---- */
 
 /* "0100007F:0016", or four such numbers: as the machine keeps them. IPv4 becomes ::ffff:a.b.c.d. */
 static bool parse_end(const char *text, size_t length, uint8_t bytes[16])
@@ -152,9 +151,7 @@ static int read_sockets(const struct session *session)
 	return r == 0 && n ? match_file(session, "/proc/net/tcp6", inodes, n) : r;
 }
 
-/* ---- whose
- * --------------------------------------------------------------------------------------------------
- */
+/* ---- whose ---- */
 
 /* "1432 (bash) S 1431 ...": a name may have blanks and brackets in it. */
 static char *parent_of(struct pp_reader *reader, const char *process)

@@ -35,8 +35,7 @@ static int add_volume(struct pp_reader *reader, const struct pp_disk *disk, cons
 			.evidence = evidence});
 }
 
-/* ---- device mapper, MD, bcache
- * ------------------------------------------------------------------------ */
+/* ---- device mapper, MD, bcache ---- */
 
 static const char *mapper_words(struct pp_reader *reader, const struct pp_disk *disk)
 {
@@ -95,9 +94,7 @@ static int read_stacked(struct pp_reader *reader)
 	return r;
 }
 
-/* ---- btrfs
- * ------------------------------------------------------------------------------------------------
- */
+/* ---- btrfs ---- */
 
 static int read_members(struct pp_reader *reader, const char *uuid)
 {
@@ -136,9 +133,7 @@ static int read_btrfs(struct pp_reader *reader)
 	return r;
 }
 
-/* ---- ZFS
- * ------------------------------------------------------------------------------------------------------
- */
+/* ---- ZFS ---- */
 
 /* The value of "E:KEY=value" in a text of udev's database, NULL: it is not there. */
 static char *udev_value(struct pp_arena *arena, const char *text, const char *key)
@@ -197,8 +192,7 @@ static int read_zfs(struct pp_reader *reader)
 	return r;
 }
 
-/* ---- the partition that the firmware booted from
- * ------------------------------------------------------------ */
+/* ---- the partition that the firmware booted from ---- */
 
 enum {
 	EFI_ATTRIBUTES = 4, /* before each variable's value */

@@ -32,8 +32,7 @@ struct reading {
 	bool failed; /* out of memory */
 };
 
-/* ---- values -------------------------------------------------------------------------------------
- */
+/* ---- values ---- */
 
 static bool number(const struct pp_tag *tag, const char *name, uint64_t max, uint64_t *ret_value)
 {
@@ -84,8 +83,7 @@ static enum pp_guest_switch read_switch(const struct pp_tag *tag, const char *na
 	return pp_text_is(text, "on") ? PP_SWITCH_ON : PP_SWITCH_OFF;
 }
 
-/* ---- the machine --------------------------------------------------------------------------------
- */
+/* ---- the machine ---- */
 
 static void read_memory(struct reading *reading, const struct pp_tag *tag)
 {
@@ -200,8 +198,7 @@ static void read_hole(struct reading *reading, const struct pp_tag *tag)
 		reading->facts->mmio_window = bytes;
 }
 
-/* ---- its devices of the host --------------------------------------------------------------------
- */
+/* ---- its devices of the host ---- */
 
 static void read_hostdev(struct reading *reading, const struct pp_tag *tag)
 {
@@ -274,8 +271,7 @@ static void settle(struct reading *reading)
 	reading->taken = (struct taken){0};
 }
 
-/* ---- all of it ----------------------------------------------------------------------------------
- */
+/* ---- all of it ---- */
 
 static const struct {
 	const char *path;

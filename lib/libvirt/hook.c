@@ -51,8 +51,7 @@ static void say(struct hook *hook, enum pp_event_kind kind, const char *format, 
 		hook->options.progress(kind, text, hook->options.data);
 }
 
-/* ---- before it starts ---------------------------------------------------------------------------
- */
+/* ---- before it starts ---- */
 
 static int read_guest(struct hook *hook, const char *xml, size_t length, struct pp_error *error)
 {
@@ -257,8 +256,7 @@ static int prepare(struct hook *hook, const char *xml, size_t length,
 	return take(hook, error);
 }
 
-/* ---- after it has ended
- * -------------------------------------------------------------------------- */
+/* ---- after it has ended ---- */
 
 /* A reset that is known to harm is left out; one that fails does not keep a device from going back.
  */

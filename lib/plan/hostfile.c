@@ -18,8 +18,7 @@ void pp_host_file_free(struct pp_host_file *file)
 		pp_arena_free(file->arena);
 }
 
-/* ---- values -----------------------------------------------------------------------------------
- */
+/* ---- values ---- */
 
 /* *ret_array NULL where the key is not there. */
 static int get_array(struct pp_json_reader *reader, const char *place, const struct pp_json *object,
@@ -75,8 +74,7 @@ static int get_driver(struct pp_json_reader *reader, const char *place, const st
 	return *ret_driver ? 0 : pp_error_oom(reader->error);
 }
 
-/* ---- entries ----------------------------------------------------------------------------------
- */
+/* ---- entries ---- */
 
 static int parse_function(struct pp_json_reader *reader, const char *place,
 	const struct pp_json *value, int64_t count, struct pp_host_function *function)
@@ -266,8 +264,7 @@ int pp_host_file_parse(const char *name, const char *text, size_t length,
 	return 0;
 }
 
-/* ---- which devices they are -------------------------------------------------------------------
- */
+/* ---- which devices they are ---- */
 
 static bool is_it(const struct pp_host_entry *entry, const struct pp_device *device)
 {

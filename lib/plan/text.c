@@ -75,8 +75,7 @@ char *pp_plan_text(const struct pp_plan *plan)
 	return pp_buffer_take(&text);
 }
 
-/* ---- JSON -------------------------------------------------------------------------------------
- */
+/* ---- JSON ---- */
 
 static struct pp_json *state_object(const struct pp_step *step, const struct pp_driver_state *state)
 {
@@ -139,8 +138,7 @@ char *pp_plan_json(const struct pp_plan *plan)
 	return object ? pp_json_print(object, true) : NULL;
 }
 
-/* ---- and back ----------------------------------------------------------------------------------
- */
+/* ---- and back ---- */
 
 static int field_parse(
 	const struct pp_json *object, const char *key, bool any, char field[PP_DRIVER_SIZE])

@@ -12,8 +12,7 @@ struct pp_driver_state pp_state_number(unsigned number)
 	return state;
 }
 
-/* ---- whether it can ---------------------------------------------------------------------------
- */
+/* ---- whether it can ---- */
 
 static int refuse(struct pp_error *error, const char *id, int code)
 {
@@ -110,8 +109,7 @@ static int check(const struct pp_host *host, const struct pp_device *pf, unsigne
 	return r < 0 ? r : check_driver(pf, error);
 }
 
-/* ---- the steps --------------------------------------------------------------------------------
- */
+/* ---- the steps ---- */
 
 /* Those that go are claimed: locked, and seen not to have been taken by anyone since. A driver that
  * one has lets go of it first, and gets it back when they are made anew. */

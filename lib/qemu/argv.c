@@ -187,8 +187,7 @@ static void put_all(struct pp_arguments *arguments)
 			"on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny");
 }
 
-/* ---- the launch
- * --------------------------------------------------------------------------------------- */
+/* ---- the launch ---- */
 
 static void find_console(struct pp_arguments *arguments, struct pp_launch *launch)
 {

@@ -112,8 +112,7 @@ void pp_arguments_displays(struct pp_arguments *arguments)
 	}
 }
 
-/* ---- video
- * ------------------------------------------------------------------------------------------- */
+/* ---- video ---- */
 
 static const char *video_type(const struct pp_video *video)
 {
@@ -177,8 +176,7 @@ void pp_arguments_video(struct pp_arguments *arguments, const struct pp_domain_d
 	pp_arguments_end(arguments);
 }
 
-/* ---- sound
- * ------------------------------------------------------------------------------------------- */
+/* ---- sound ---- */
 
 static const char *audio_of(const struct pp_domain *domain, const struct pp_sound *sound)
 {

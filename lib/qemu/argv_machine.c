@@ -107,8 +107,7 @@ void pp_arguments_machine(struct pp_arguments *arguments)
 	pp_arguments_numa(arguments);
 }
 
-/* ---- clock
- * ------------------------------------------------------------------------------------------- */
+/* ---- clock ---- */
 
 static void put_rtc_base(struct pp_arguments *arguments)
 {

@@ -73,8 +73,7 @@ static int ask_all(struct pp_qmp *qmp, struct answers *answers, struct pp_error 
 	return r;
 }
 
-/* ---- what the answers say
- * ------------------------------------------------------------------------------ */
+/* ---- what the answers say ---- */
 
 /* The name of each object of an array, as a new array. */
 static struct pp_json *pluck(const struct pp_json *array, const char *prefix)
@@ -176,8 +175,7 @@ static int understand(const char *binary, const struct answers *answers,
 	return pp_qemu_capabilities_from_json(object, ret_capabilities, error);
 }
 
-/* ---- the run
- * ---------------------------------------------------------------------------------------------- */
+/* ---- the run ---- */
 
 static int start(const char *binary, int qmp_fd, int log_fd, pid_t *ret_pid, struct pp_error *error)
 {

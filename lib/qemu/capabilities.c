@@ -53,8 +53,7 @@ const struct pp_qemu_machine *pp_qemu_machine(
 	return NULL;
 }
 
-/* ---- to and from JSON
- * -------------------------------------------------------------------------------- */
+/* ---- to and from JSON ---- */
 
 static int set_words(struct pp_json *object, const char *key, const char *const *list, size_t count)
 {

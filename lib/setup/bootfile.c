@@ -35,8 +35,7 @@ enum pp_bootfile_format pp_bootfile_of(const char *name)
 	return PP_BOOTFILE_FORMATS;
 }
 
-/* ---- what can be edited
- * ---------------------------------------------------------------------------- */
+/* ---- what can be edited ---- */
 
 static unsigned line_at(const char *text, size_t offset)
 {
@@ -86,8 +85,7 @@ int pp_bootfile_check(const char *path, const char *text, size_t length, struct 
 	return 0;
 }
 
-/* ---- files of lines
- * -------------------------------------------------------------------------------- */
+/* ---- files of lines ---- */
 
 struct line {
 	const char *start, *end; /* END: the newline, or the end of the text */
@@ -173,8 +171,7 @@ static int edit_line(
 		(size_t)(line->end - end) + (line->end < edit->text + edit->length));
 }
 
-/* ---- /etc/kernel/cmdline
- * --------------------------------------------------------------------------- */
+/* ---- /etc/kernel/cmdline ---- */
 
 static int edit_cmdline(const struct edit *edit)
 {
@@ -196,8 +193,7 @@ static int edit_cmdline(const struct edit *edit)
 	return r;
 }
 
-/* ---- loader/entries/NAME.conf
- * ---------------------------------------------------------------------- */
+/* ---- loader/entries/NAME.conf ---- */
 
 static int edit_entry(const struct edit *edit)
 {
@@ -224,8 +220,7 @@ static int edit_entry(const struct edit *edit)
 	return pp_buffer_putc(edit->out, '\n');
 }
 
-/* ---- legacy GRUB
- * ----------------------------------------------------------------------------------- */
+/* ---- legacy GRUB ---- */
 
 /* The kernel of a `kernel` line: the first word that is no option. */
 static const char *legacy_kernel(const char *at, const char *end, size_t *ret_length)
@@ -278,9 +273,7 @@ static int edit_legacy(const struct edit *edit)
 	return r;
 }
 
-/* ---- Limine: "key: value" in limine.conf, "KEY=value" in limine.cfg; an entry begins with its
- * title
- * ----- */
+/* ---- Limine: "key: value" in limine.conf, "KEY=value" in limine.cfg ---- */
 
 static const char *limine_value(const struct line *line, const char *key)
 {
@@ -360,8 +353,7 @@ static int edit_limine(const struct edit *edit)
 	return r;
 }
 
-/* ---- all
- * ------------------------------------------------------------------------------------------- */
+/* ---- all ---- */
 
 static int edit_shell(const struct edit *edit, const char *const *names)
 {

@@ -53,8 +53,7 @@ void pp_need_image(struct pp_maker *maker, const char *command)
 		maker, pp_maker_list(maker, tool, words[1], words[2], words[3], NULL), NULL);
 }
 
-/* ---- huge pages
- * ------------------------------------------------------------------------------------- */
+/* ---- huge pages ---- */
 
 static const struct pp_node_memory *node_of(const struct pp_maker *maker, int node)
 {

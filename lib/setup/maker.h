@@ -23,7 +23,7 @@ struct pp_maker {
 	bool failed;
 };
 
-/* ---- maker.c */
+/* ---- maker.c ---- */
 char *pp_maker_printf(struct pp_maker *maker, const char *format, ...) PP_PRINTF(2, 3);
 /* A copy of a list of words that ends with NULL. */
 const char *const *pp_maker_list(struct pp_maker *maker, const char *first, ...)
@@ -48,7 +48,7 @@ bool pp_maker_running(const struct pp_maker *maker, const char *parameter);
 /* setup.c: copies of all that comes from the facts */
 void pp_maker_own(struct pp_maker *maker);
 
-/* ---- need.c: which parameters, and what only a person can do */
+/* ---- need.c: which parameters, and what only a person can do ---- */
 void pp_need_iommu(struct pp_maker *maker);
 void pp_need_interrupts(struct pp_maker *maker);
 /* firmware.c: "VT-d" on this board, where its vendor has put it; NULL: not known */
@@ -59,7 +59,7 @@ int pp_need_pages(struct pp_maker *maker, struct pp_error *error);
 void pp_need_image(struct pp_maker *maker, const char *command); /* the initramfs */
 void pp_need_policy(struct pp_maker *maker);
 
-/* ---- loader.c: the loader that is really used, and its files */
+/* ---- loader.c: the loader that is really used, and its files ---- */
 enum pp_loader_kind {
 	PP_LOADER_GRUB,
 	PP_LOADER_BLS, /* GRUB that reads loader/entries */

@@ -94,8 +94,7 @@ void pp_need_iommu(struct pp_maker *maker)
 		NULL);
 }
 
-/* ---- interrupts
- * ------------------------------------------------------------------------------------ */
+/* ---- interrupts ---- */
 
 #define RISK "a guest with a device can then raise any interrupt of the host, and so attack it"
 

@@ -48,8 +48,7 @@ static const char *wanted(struct pp_maker *maker)
 	return pp_maker_printf(maker, "%s", pp_buffer_text(&text));
 }
 
-/* ---- GRUB
- * ------------------------------------------------------------------------------------------ */
+/* ---- GRUB ---- */
 
 /* GRUB takes its note of the next boot away by writing to a block of its environment: it cannot on
  * LVM, RAID, or file systems that move what is written. */
@@ -203,8 +202,7 @@ bool pp_grub_once(struct pp_maker *maker)
 	return true;
 }
 
-/* ---- systemd-boot
- * ----------------------------------------------------------------------------------- */
+/* ---- systemd-boot ---- */
 
 static const char *key_value(const char *text, const char *key, size_t *ret_length)
 {

@@ -161,8 +161,7 @@ int pp_setup_make(const struct pp_host *host, const struct pp_boot *boot,
 	return 0;
 }
 
-/* ---- in words
- * --------------------------------------------------------------------------------------- */
+/* ---- in words ---- */
 
 char *pp_setup_step_text(const struct pp_setup_step *step, bool back)
 {

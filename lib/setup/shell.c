@@ -248,8 +248,7 @@ int pp_shell_parse(struct pp_arena *arena, const char *text, size_t length,
 	return 0;
 }
 
-/* ---- values ------------------------------------------------------------------------------------
- */
+/* ---- values ---- */
 
 /* The value as the shell would have it; only NAME itself is expanded. */
 static void expand(const char *raw, size_t length, enum pp_shell_form form, const char *name,
@@ -293,8 +292,7 @@ const char *pp_shell_value(struct pp_arena *arena, const char *text, const struc
 	return value;
 }
 
-/* ---- the edit -----------------------------------------------------------------------------------
- */
+/* ---- the edit ---- */
 
 /* The assignment to which a parameter is added; NULL: there is none. */
 static const struct pp_shell_assignment *target_of(

@@ -68,8 +68,7 @@ static int recover(struct machine *machine, struct pp_error *error)
 	return r < 0 ? r : changed;
 }
 
-/* ---- the good road
- * -------------------------------------------------------------------------------- */
+/* ---- the good road ---- */
 
 static void test_there_and_back(void **state)
 {
@@ -210,8 +209,7 @@ static void test_driver_module_gone(void **state)
 	assert_int_equal(count_unfinished(machine, NULL), 0);
 }
 
-/* ---- guests
- * ------------------------------------------------------------------------------------------ */
+/* ---- guests ---- */
 
 static void test_guest(void **state)
 {
@@ -290,8 +288,7 @@ static void test_guest_gone(void **state)
 	assert_int_equal(count_journals(machine), 0);
 }
 
-/* ---- refusals and failures
- * --------------------------------------------------------------------------- */
+/* ---- refusals and failures ---- */
 
 static void test_changed_since(void **state)
 {
@@ -407,8 +404,7 @@ static void test_holder(void **state)
 	expect_first(machine);
 }
 
-/* ---- things that happen in the middle
- * ----------------------------------------------------------------- */
+/* ---- things that happen in the middle ---- */
 
 static void remove_nvme(struct machine *machine)
 {
@@ -505,8 +501,7 @@ static void test_signal(void **state)
 	assert_int_equal(count_journals(machine), 0);
 }
 
-/* ---- a write that hangs
- * ------------------------------------------------------------------------------- */
+/* ---- a write that hangs ---- */
 
 /* The thread that stands still for it reaps it. */
 static void end(pid_t pid)
@@ -591,8 +586,7 @@ static void test_hang(void **state)
 	assert_int_equal(hangs, 9); /* three writes for each of three devices */
 }
 
-/* ---- many at once
- * --------------------------------------------------------------------------------------- */
+/* ---- many at once ---- */
 
 static void test_race(void **state)
 {
@@ -656,9 +650,7 @@ static void test_recover_beside(void **state)
 	pp_plan_free(plan);
 }
 
-/* ---- reset
- * ------------------------------------------------------------------------------------------------
- */
+/* ---- reset ---- */
 
 static int reset(struct machine *machine, int device, char **ret_method, struct pp_error *error)
 {

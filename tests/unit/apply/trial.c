@@ -83,7 +83,7 @@ static int keep(struct machine *machine, size_t *count, struct pp_error *error)
 	return pp_trials_keep(machine->context, NULL, count, error);
 }
 
-/* ---- trials ---------------------------------------------------------------------------------- */
+/* ---- trials ---- */
 
 static void test_undone_by_itself(void **state)
 {
@@ -273,7 +273,7 @@ static void test_killed(void **state)
 	printf("%u combinations of two crashes in a trial\n", runs);
 }
 
-/* ---- changes --------------------------------------------------------------------------------- */
+/* ---- changes ---- */
 
 static int undo(struct machine *machine, const char *id, struct pp_error *error)
 {
@@ -386,7 +386,7 @@ static void test_trial_undone_by_hand(void **state)
 	assert_int_equal(count_journals(machine), 0);
 }
 
-/* ---- who a device is ------------------------------------------------------------------------- */
+/* ---- who a device is ---- */
 
 static void put_serial(struct machine *machine, int device, const char *serial)
 {

@@ -269,8 +269,7 @@ static void test_kernel_refuses(void **state)
 	}
 }
 
-/* ---- crashes ----------------------------------------------------------------------------------
- */
+/* ---- crashes ---- */
 
 struct scenario {
 	const char *name;
@@ -445,8 +444,7 @@ static void test_data(void **state)
 	}
 }
 
-/* ---- at each boot -----------------------------------------------------------------------------
- */
+/* ---- at each boot ---- */
 
 static int at_boot(struct machine *machine, struct pp_error *error)
 {

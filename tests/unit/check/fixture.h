@@ -62,8 +62,7 @@ static const struct fixture_device fixture_devices[] = {
 		"0xfe400000 0xfe41ffff 0x40200"},
 };
 
-/* ---- config space
- * ----------------------------------------------------------------------------------- */
+/* ---- config space ---- */
 
 static void put16(uint8_t *bytes, unsigned at, unsigned value)
 {
@@ -160,8 +159,7 @@ static inline char *fixture_config_line(const char *address, const unsigned *cha
 	return pp_buffer_take(&text);
 }
 
-/* ---- the machine
- * ------------------------------------------------------------------------------------- */
+/* ---- the machine ---- */
 
 static void fixture_put_device(struct pp_buffer *text, const struct fixture_device *device)
 {

@@ -158,8 +158,6 @@ static const struct pp_plug_coming coming[] = {{{.bus = 2}, "hostdev1"}};
 static const struct pp_plug_record halfway = {
 	.coming = coming, .n_coming = 1, .live = DOMAIN(ONE TWO), .config = config};
 
-/* ---- */
-
 static void what_the_guest_lets_go_of_is_known(void **state)
 {
 	struct run *run = *state;

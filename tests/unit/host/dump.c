@@ -74,8 +74,7 @@ static void texts(void **state)
 	}
 }
 
-/* ---- a machine as a folder
- * ---------------------------------------------------------------------------- */
+/* ---- a machine as a folder ---- */
 
 static void make_parents(char *path)
 {
@@ -140,8 +139,7 @@ static void folders(void **state)
 	}
 }
 
-/* ---- what stays at home
- * ---------------------------------------------------------------------------------- */
+/* ---- what stays at home ---- */
 
 #define NIC "pci0000:00/0000:02:00.0"
 #define HUB "pci0000:00/0000:00:14.0"

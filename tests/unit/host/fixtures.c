@@ -149,8 +149,7 @@ static void lab(void **state)
 	check_lab("lab-no-iommu", NULL, 0, 0);
 }
 
-/* ---- broken ones
- * ------------------------------------------------------------------------------------ */
+/* ---- broken ones ---- */
 
 /* Reads everything of a text that may be no machine any more; its facts must hold together. */
 static void try_reading(const char *text, size_t length)

@@ -159,8 +159,7 @@ static void test_deep(void **state)
 	pp_arena_free(arena);
 }
 
-/* ---- a machine ---------------------------------------------------------------------------------
- */
+/* ---- a machine ---- */
 
 #define NVME                                                                                       \
 	DEVICE_LINK("pci0000:00", "0000:01:00.0")                                                  \

@@ -30,8 +30,7 @@ static struct pp_nodes *read_text(const char *text, const char *detail)
 	return nodes;
 }
 
-/* ---- as virsh -----------------------------------------------------------------------------------
- */
+/* ---- as virsh ---- */
 
 /* A line more, for virsh puts an empty one behind every answer. */
 static char *listed(const struct pp_nodes *nodes, const char *caps)
@@ -119,8 +118,7 @@ static void test_recorded(void **state)
 	assert_true(compare_all("nodedev-intel") > 120);
 }
 
-/* ---- lists --------------------------------------------------------------------------------------
- */
+/* ---- lists ---- */
 
 #define PCI_DEVICE(name)                                                                           \
 	"/sys/bus/pci/devices/" name " -> ../../../devices/pci0000:00/" name "\n"                  \
@@ -168,8 +166,7 @@ static void test_nothing(void **state)
 	pp_nodes_free(nodes);
 }
 
-/* ---- what virsh does not show -------------------------------------------------------------------
- */
+/* ---- what virsh does not show ---- */
 
 static void check_only(const char *text, const char *expected)
 {
@@ -244,8 +241,7 @@ static void test_no_database(void **state)
 		"block_vda\ncomputer\n\n");
 }
 
-/* ---- names --------------------------------------------------------------------------------------
- */
+/* ---- names ---- */
 
 /* Bytes that are no UTF-8 are shown as they are, control characters not at all. */
 static void test_foreign_bytes(void **state)
@@ -303,8 +299,7 @@ static void test_detail(void **state)
 	pp_nodes_free(nodes);
 }
 
-/* ---- damage -------------------------------------------------------------------------------------
- */
+/* ---- damage ---- */
 
 static unsigned survived;
 

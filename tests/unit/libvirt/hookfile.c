@@ -174,8 +174,7 @@ static void test_paths(void **state)
 	assert_int_equal(state_of(machine), PP_HOOK_OFF);
 }
 
-/* ---- the script
- * ---------------------------------------------------------------------------------- */
+/* ---- the script ---- */
 
 #define DEVICE "<domain><name>g</name><hostdev mode='subsystem' type='pci'/></domain>"
 #define NONE "<domain><name>g</name></domain>"

@@ -94,8 +94,7 @@ static void test_thousands(void **state)
 	assert_null(xml);
 }
 
-/* ---- checks
- * -------------------------------------------------------------------------------------- */
+/* ---- checks ---- */
 
 /* As libvirt writes a guest that runs: status, aliases, labels, what it has found out. */
 #define LIVE                                                                                       \

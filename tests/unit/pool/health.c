@@ -126,8 +126,7 @@ static void test_left(void **state)
 	assert_int_equal(on(&health, PP_HEALTH_LEFT), PP_DO_RECORD | PP_DO_RELEASE);
 }
 
-/* ---- a model ----------------------------------------------------------------------------------
- */
+/* ---- a model ---- */
 
 struct model {
 	enum pp_sickness sickness;

@@ -16,8 +16,7 @@ static const char *const on[] = {"intel_iommu=on", NULL};
 static const char *const offs[] = {"intel_iommu=off", "iommu=off", "amd_iommu=off", NULL};
 static const struct pp_words_change change = {.add = on, .remove = offs};
 
-/* ---- words --------------------------------------------------------------------------------------
- */
+/* ---- words ---- */
 
 static char *edit_words(const char *text, enum pp_words_quoting quoting)
 {
@@ -66,8 +65,7 @@ static void test_words(void **state)
 	assert_false(pp_words_has("intel_iommu=one", 15, "intel_iommu=on"));
 }
 
-/* ---- files --------------------------------------------------------------------------------------
- */
+/* ---- files ---- */
 
 static int edit(enum pp_bootfile_format format, const char *text, size_t length, char **ret_text,
 	struct pp_error *error)
@@ -227,8 +225,7 @@ static void test_refused(void **state)
 	}
 }
 
-/* ---- values of the shell
- * --------------------------------------------------------------------------- */
+/* ---- values of the shell ---- */
 
 static void test_values(void **state)
 {

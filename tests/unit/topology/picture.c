@@ -102,8 +102,7 @@ static size_t function_of(const struct scene *scene, const char *name)
 	return (size_t)(device - scene->machine.host->devices);
 }
 
-/* ---- the tree ----------------------------------------------------------------------------------
- */
+/* ---- the tree ---- */
 
 static struct topology_node *card_of(const struct scene *scene)
 {
@@ -174,8 +173,7 @@ static void test_few_are_not_collapsed(void **state)
 	close_scene(&scene);
 }
 
-/* ---- places ------------------------------------------------------------------------------------
- */
+/* ---- places ---- */
 
 static bool around(const struct topology_picture *picture, int outer, int inner)
 {
@@ -292,8 +290,7 @@ static void test_a_host_without_devices(void **state)
 	close_scene(&scene);
 }
 
-/* ---- drawn -------------------------------------------------------------------------------------
- */
+/* ---- drawn ---- */
 
 static void test_names_are_text(void **state)
 {
@@ -314,8 +311,7 @@ static void test_names_are_text(void **state)
 	close_scene(&scene);
 }
 
-/* ---- metrics -----------------------------------------------------------------------------------
- */
+/* ---- metrics ---- */
 
 static const char **wrapped(
 	struct pp_arena *arena, const char *text, int width, size_t most, size_t *ret_count)
