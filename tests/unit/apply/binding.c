@@ -21,14 +21,6 @@ static int teardown(void **state)
 	return 0;
 }
 
-static void expect(struct machine *machine, int device, const char *driver, const char *override)
-{
-	struct pp_driver_state now;
-	assert_int_equal(pp_driver_read(machine->context, fixtures[device].address, &now), 0);
-	assert_string_equal(now.driver, driver);
-	assert_string_equal(now.override, override);
-}
-
 static bool add(struct machine *machine, const char *which, const char *driver)
 {
 	const struct pp_device *devices[N_FIXTURES];
@@ -84,12 +76,6 @@ static void power_on(struct machine *machine)
 	}
 }
 
-static void expect_word(const char *text, const char *word)
-{
-	if (!strstr(text, word))
-		fail_msg("\"%s\" is not in: %s", word, text);
-}
-
 static struct pp_binding_list *bindings_of(struct machine *machine, size_t count)
 {
 	struct pp_binding_list *list = NULL;
@@ -107,7 +93,7 @@ static void test_add(void **state)
 	pp_binding_list_free(bindings_of(machine, 0));
 	assert_true(add(machine, "34", NULL));
 	assert_false(add(machine, "34", NULL));
-	expect(machine, NVME, "nvme", ""); /* nothing is done now */
+	machine_expect(machine, NVME, "nvme", ""); /* nothing is done now */
 	assert_int_equal(pp_binding_load(machine->context, fixtures[NVME].address, &record), 0);
 	assert_string_equal(record.fault, "");
 	assert_string_equal(record.driver, "vfio-pci");
@@ -132,11 +118,11 @@ static void test_boot(void **state)
 	add(machine, "34", NULL);
 	power_on(machine);
 	assert_int_equal(boot(machine, fixtures[NVME].address, said), 0);
-	expect(machine, NVME, "vfio-pci", "vfio-pci");
-	expect(machine, NIC, "", "");
+	machine_expect(machine, NVME, "vfio-pci", "vfio-pci");
+	machine_expect(machine, NIC, "", "");
 	expect_word(said, "0000:01:00.0: bound to vfio-pci");
 	assert_int_equal(boot(machine, NULL, said), 0);
-	expect(machine, NIC, "vfio-pci", "vfio-pci");
+	machine_expect(machine, NIC, "vfio-pci", "vfio-pci");
 	assert_int_equal(boot(machine, NULL, said), 0); /* and again: nothing is left to do */
 	assert_string_equal(said, "");
 	assert_int_equal(boot(machine, fixtures[EHCI].address, said), 0); /* not bound */
@@ -150,11 +136,11 @@ static void test_off(void **state)
 	power_on(machine);
 	put(machine, "/proc/cmdline", "ro pcipass.bind=0 quiet\n");
 	assert_int_equal(boot(machine, NULL, said), 0);
-	expect(machine, NVME, "", "");
+	machine_expect(machine, NVME, "", "");
 	expect_word(said, "pcipass.bind=0");
 	put(machine, "/proc/cmdline", "ro pcipass.bind=01 quiet\n");
 	assert_int_equal(boot(machine, NULL, said), 0);
-	expect(machine, NVME, "vfio-pci", "vfio-pci");
+	machine_expect(machine, NVME, "vfio-pci", "vfio-pci");
 }
 
 /* Its driver has it: in an initramfs nothing can lie on it yet, later it can. */
@@ -165,10 +151,10 @@ static void test_taken(void **state)
 	add(machine, "3", NULL);
 	assert_int_equal(boot(machine, fixtures[NVME].address, said), -EBUSY);
 	expect_word(said, "nvme took it before");
-	expect(machine, NVME, "nvme", "");
+	machine_expect(machine, NVME, "nvme", "");
 	put(machine, "/etc/pcipass/early", "");
 	assert_int_equal(boot(machine, fixtures[NVME].address, said), 0);
-	expect(machine, NVME, "vfio-pci", "vfio-pci");
+	machine_expect(machine, NVME, "vfio-pci", "vfio-pci");
 }
 
 /* Another device stands at the address: it is left alone, and where the right one is, is said. */
@@ -184,7 +170,7 @@ static void test_other_device(void **state)
 	assert_int_equal(boot(machine, fixtures[NVME].address, said), -ENODEV);
 	expect_word(
 		said, "0000:01:00.0 is another device now; the one that was meant is not found");
-	expect(machine, NVME, "", "");
+	machine_expect(machine, NVME, "", "");
 
 	put(machine, REVISION, "0x02\n");
 	snprintf(path, sizeof(path), "%s" BINDING, machine->root);
@@ -195,7 +181,7 @@ static void test_other_device(void **state)
 	free(text);
 	assert_int_equal(boot(machine, fixtures[NVME].address, said), -ENODEV);
 	expect_word(said, "is in another slot now: pci0000:00/00.0, and was in pci0000:00/10.0");
-	expect(machine, NVME, "", "");
+	machine_expect(machine, NVME, "", "");
 	forget(machine, NVME);
 	assert_int_equal(boot(machine, fixtures[NVME].address, said), 0);
 }
@@ -212,8 +198,8 @@ static void test_moved_device(void **state)
 	assert_int_equal(boot(machine, NULL, said), -ENODEV);
 	expect_word(said, "0000:02:00.0 is another device now; the one that was meant is at "
 			  "0000:01:00.0");
-	expect(machine, NVME, "", "");
-	expect(machine, NIC, "", "");
+	machine_expect(machine, NVME, "", "");
+	machine_expect(machine, NIC, "", "");
 	struct pp_binding_list *list = bindings_of(machine, 1);
 	expect_word(list->items[0].fault, "is at 0000:01:00.0");
 	pp_binding_list_free(list);
@@ -263,7 +249,7 @@ static void test_bad_files(void **state)
 		put(machine, BINDING, bad[i].text);
 		assert_int_equal(boot(machine, NULL, said), -ENODEV);
 		expect_word(said, bad[i].fault);
-		expect(machine, NVME, "nvme", "");
+		machine_expect(machine, NVME, "nvme", "");
 		struct pp_binding_list *list = bindings_of(machine, 1);
 		expect_word(list->items[0].fault, bad[i].fault);
 		pp_binding_list_free(list);
@@ -345,11 +331,11 @@ static void test_change_of_a_boot(void **state)
 	add(machine, "34", NULL);
 	power_on(machine);
 	assert_int_equal(boot(machine, NULL, said), 0);
-	expect(machine, NVME, "vfio-pci", "vfio-pci");
+	machine_expect(machine, NVME, "vfio-pci", "vfio-pci");
 	if (pp_change_undo(machine->context, "boot-0000:01:00.0", NULL, &changed, &error) < 0)
 		fail_msg("%s", error.text);
 	assert_true(changed);
-	expect(machine, NVME, "nvme", "");
+	machine_expect(machine, NVME, "nvme", "");
 	pp_binding_list_free(bindings_of(machine, 1));
 
 	struct pp_plan *plan = plan_detach(machine, "4", NULL, "guest:win11");
@@ -360,7 +346,7 @@ static void test_change_of_a_boot(void **state)
 		-EBUSY);
 	assert_string_equal(error.id, "device-in-guest");
 	assert_false(changed);
-	expect(machine, NIC, "vfio-pci", "vfio-pci");
+	machine_expect(machine, NIC, "vfio-pci", "vfio-pci");
 	pp_binding_list_free(bindings_of(machine, 1));
 }
 

@@ -293,6 +293,42 @@ static inline size_t count_unfinished(struct machine *machine, const struct pp_g
 }
 
 /* For cmocka: a machine of its own for each test. */
+static inline void machine_expect(
+	struct machine *machine, int device, const char *driver, const char *override)
+{
+	struct pp_driver_state now;
+	assert_int_equal(pp_driver_read(machine->context, fixtures[device].address, &now), 0);
+	assert_string_equal(now.driver, driver);
+	assert_string_equal(now.override, override);
+}
+
+static inline void machine_expect_first(struct machine *machine)
+{
+	for (size_t i = 0; i < N_FIXTURES; i++)
+		machine_expect(machine, (int)i, fixtures[i].driver, fixtures[i].override);
+}
+
+static inline void expect_word(const char *text, const char *word)
+{
+	if (!text || !strstr(text, word))
+		fail_msg("\"%s\" is not in: %s", word, text ? text : "(nothing)");
+}
+
+static inline int machine_recover(struct machine *machine, struct pp_error *error)
+{
+	bool changed = false;
+	struct pp_apply_options options = {.deadline_ms = 300};
+	int r = pp_recover(machine->context, &options, &changed, error);
+	return r < 0 ? r : changed;
+}
+
+static inline void machine_hold(struct machine *machine, const char *target)
+{
+	put(machine, "/proc/4242/comm", "qemu-system-x86\n");
+	put_folder(machine, "/proc/4242/fd");
+	put_link(machine, "/proc/4242/fd/23", target);
+}
+
 static inline int machine_setup(void **state)
 {
 	struct machine *machine = calloc(1, sizeof(*machine));

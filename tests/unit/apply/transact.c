@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Transactions as callers see them: what is said, what is refused, who wins, what hangs, what
+/* Transactions as callers see them: what is said, what is refused, who wins, what
  * breaks in the middle. */
 #include "tests/unit/apply/machine.h"
-#include "lib/apply/store.h"
-#include <poll.h>
 #include <signal.h>
 
 #define GUEST "guest:win11"
@@ -40,34 +38,6 @@ static int apply_told(struct machine *machine, struct pp_plan *plan, struct told
 	return r;
 }
 
-static void expect(struct machine *machine, int device, const char *driver, const char *override)
-{
-	struct pp_driver_state now;
-	assert_int_equal(pp_driver_read(machine->context, fixtures[device].address, &now), 0);
-	assert_string_equal(now.driver, driver);
-	assert_string_equal(now.override, override);
-}
-
-static void expect_first(struct machine *machine)
-{
-	for (size_t i = 0; i < N_FIXTURES; i++)
-		expect(machine, (int)i, fixtures[i].driver, fixtures[i].override);
-}
-
-static void expect_word(const char *text, const char *word)
-{
-	if (!strstr(text, word))
-		fail_msg("\"%s\" is not in: %s", word, text);
-}
-
-static int recover(struct machine *machine, struct pp_error *error)
-{
-	bool changed = false;
-	struct pp_apply_options options = {.deadline_ms = 300};
-	int r = pp_recover(machine->context, &options, &changed, error);
-	return r < 0 ? r : changed;
-}
-
 /* ---- the good road ---- */
 
 static void test_there_and_back(void **state)
@@ -86,7 +56,7 @@ static void test_there_and_back(void **state)
 				       "step 0000:01:00.0: nvme -> vfio-pci\n"
 				       "done 0000:00:1a.7: ehci-pci -> vfio-pci\n"
 				       "done 0000:01:00.0: nvme -> vfio-pci\n");
-	expect(machine, EHCI, "vfio-pci", "vfio-pci");
+	machine_expect(machine, EHCI, "vfio-pci", "vfio-pci");
 	assert_string_equal(owner_of(machine, EHCI), "host");
 	assert_string_equal(owner_of(machine, UHCI), "");
 
@@ -97,11 +67,11 @@ static void test_there_and_back(void **state)
 
 	/* One comes back; the journal goes on remembering the other. */
 	assert_int_equal(machine_apply(machine, plan_reattach(machine, "1"), &error), 1);
-	expect(machine, EHCI, "ehci-pci", "");
+	machine_expect(machine, EHCI, "ehci-pci", "");
 	assert_string_equal(owner_of(machine, EHCI), "");
 	assert_string_equal(owner_of(machine, NVME), "host");
 	assert_int_equal(machine_apply(machine, plan_reattach(machine, "13"), &error), 1);
-	expect_first(machine);
+	machine_expect_first(machine);
 	assert_int_equal(count_journals(machine), 0);
 	assert_int_equal(machine_apply(machine, plan_reattach(machine, "13"), &error), 0);
 }
@@ -150,7 +120,7 @@ static void test_origin_of_many_moves(void **state)
 		-ENAMETOOLONG);
 	check_owned(machine, &address, "nvme");
 	assert_int_equal(machine_apply(machine, plan_reattach(machine, "3"), &error), 1);
-	expect(machine, NVME, "nvme", "");
+	machine_expect(machine, NVME, "nvme", "");
 	assert_int_equal(count_journals(machine), 1);
 	assert_int_equal(machine_apply(machine, plan_reattach(machine, "4"), &error), 1);
 	assert_int_equal(count_journals(machine), 0);
@@ -168,7 +138,7 @@ static void test_origin_of_a_broken_chain(void **state)
 	assert_int_equal(pp_driver_move(&effects, fixtures[NIC].address, &by_hand, &error), 0);
 	assert_int_equal(machine_apply(machine, plan_detach(machine, "4", NULL, NULL), &error), 1);
 	assert_int_equal(machine_apply(machine, plan_reattach(machine, "4"), &error), 1);
-	expect(machine, NIC, "igb_uio", "igb_uio");
+	machine_expect(machine, NIC, "igb_uio", "igb_uio");
 	assert_int_equal(count_journals(machine), 0);
 }
 
@@ -183,8 +153,8 @@ static void test_kernel_chooses(void **state)
 	machine_remove(machine, "/run");
 	assert_int_equal(
 		apply_told(machine, plan_reattach(machine, "12"), &told, &changed, &error), 0);
-	expect(machine, EHCI, "ehci-pci", "");
-	expect(machine, SMBUS, "", "");
+	machine_expect(machine, EHCI, "ehci-pci", "");
+	machine_expect(machine, SMBUS, "", "");
 	expect_word(told.text, "note 0000:00:1f.3: no driver of this host took it");
 }
 
@@ -196,7 +166,7 @@ static void test_driver_module_gone(void **state)
 	assert_int_equal(machine_apply(machine, plan_detach(machine, "1", NULL, NULL), &error), 1);
 	machine_remove(machine, "/sys/bus/pci/drivers/ehci-pci");
 	assert_int_equal(machine_apply(machine, plan_reattach(machine, "1"), &error), 1);
-	expect(machine, EHCI, "ehci-pci", "");
+	machine_expect(machine, EHCI, "ehci-pci", "");
 
 	assert_int_equal(machine_apply(machine, plan_detach(machine, "1", NULL, NULL), &error), 1);
 	machine_remove(machine, "/sys/bus/pci/drivers/ehci-pci");
@@ -204,7 +174,7 @@ static void test_driver_module_gone(void **state)
 	assert_int_equal(machine_apply(machine, plan_reattach(machine, "1"), &error), -ENOENT);
 	expect_word(error.text, "no driver ehci-pci");
 	/* It has not left vfio-pci for nothing. */
-	expect(machine, EHCI, "vfio-pci", "vfio-pci");
+	machine_expect(machine, EHCI, "vfio-pci", "vfio-pci");
 	assert_string_equal(owner_of(machine, EHCI), "host");
 	assert_int_equal(count_unfinished(machine, NULL), 0);
 }
@@ -238,17 +208,17 @@ static void test_guest(void **state)
 	assert_int_equal(
 		pp_journal_release(machine->context, GUEST, &nvme, 1, NULL, &changed, &error), 0);
 	assert_true(changed);
-	expect(machine, NVME, "nvme", "");
+	machine_expect(machine, NVME, "nvme", "");
 	assert_string_equal(owner_of(machine, NVME), "");
-	expect(machine, NIC, "vfio-pci", "vfio-pci");
+	machine_expect(machine, NIC, "vfio-pci", "vfio-pci");
 	assert_int_equal(
 		pp_journal_release(machine->context, "guest:b", NULL, 0, NULL, &changed, &error),
 		0);
 	assert_false(changed);
 	assert_int_equal(
 		pp_journal_release(machine->context, GUEST, NULL, 0, NULL, &changed, &error), 0);
-	expect(machine, NIC, "e1000e", "");
-	expect(machine, EHCI, "vfio-pci", "vfio-pci");
+	machine_expect(machine, NIC, "e1000e", "");
+	machine_expect(machine, EHCI, "vfio-pci", "vfio-pci");
 	assert_string_equal(owner_of(machine, EHCI), "host");
 	assert_int_equal(count_journals(machine), 1);
 	assert_int_equal(
@@ -274,7 +244,7 @@ static void test_guest_gone(void **state)
 	assert_int_equal(count_unfinished(machine, &judge), 0);
 	assert_int_equal(pp_journal_recover(machine->context, NULL, &judge, &changed, &error), 0);
 	assert_false(changed);
-	expect(machine, NIC, "vfio-pci", "vfio-pci");
+	machine_expect(machine, NIC, "vfio-pci", "vfio-pci");
 	gone = true;
 	assert_int_equal(pp_journal_unfinished(machine->context, &judge, &list, &error), 0);
 	assert_int_equal(list->n_items, 1);
@@ -284,7 +254,7 @@ static void test_guest_gone(void **state)
 	pp_unfinished_free(list);
 	assert_int_equal(pp_journal_recover(machine->context, NULL, &judge, &changed, &error), 0);
 	assert_true(changed);
-	expect_first(machine);
+	machine_expect_first(machine);
 	assert_int_equal(count_journals(machine), 0);
 }
 
@@ -301,7 +271,7 @@ static void test_changed_since(void **state)
 	assert_int_equal(pp_driver_move(&effects, fixtures[NVME].address, &stub, &error), 0);
 	assert_int_equal(machine_apply(machine, plan, &error), -ESTALE);
 	expect_word(error.text, "was nvme (driver_override none), now it is pci-stub (pci-stub)");
-	expect(machine, EHCI, "ehci-pci", "");
+	machine_expect(machine, EHCI, "ehci-pci", "");
 	assert_int_equal(count_journals(machine), 0);
 
 	/* Moved by someone else to just where it should go is as good. */
@@ -309,7 +279,7 @@ static void test_changed_since(void **state)
 	struct pp_driver_state there = {.driver = "igb_uio", .override = "igb_uio"};
 	assert_int_equal(pp_driver_move(&effects, fixtures[NVME].address, &there, &error), 0);
 	assert_int_equal(machine_apply(machine, plan, &error), 1);
-	expect(machine, EHCI, "igb_uio", "igb_uio");
+	machine_expect(machine, EHCI, "igb_uio", "igb_uio");
 }
 
 static void test_bind_fails(void **state)
@@ -328,7 +298,7 @@ static void test_bind_fails(void **state)
 	expect_word(
 		error.text, "nodedev-detach was undone: 0000:01:00.0: vfio-pci did not take it");
 	expect_word(error.text, "busy");
-	expect_first(machine);
+	machine_expect_first(machine);
 	assert_int_equal(count_journals(machine), 0);
 }
 
@@ -346,8 +316,8 @@ static void test_undo_fails(void **state)
 	assert_int_equal(error.status, PP_STATUS_RECOVER);
 	expect_word(error.text, "undoing: 0000:01:00.0: nvme did not take it");
 	expect_word(error.remedy, "recover");
-	expect(machine, EHCI, "ehci-pci", "");
-	expect(machine, NVME, "", "");
+	machine_expect(machine, EHCI, "ehci-pci", "");
+	machine_expect(machine, NVME, "", "");
 	assert_int_equal(count_unfinished(machine, NULL), 1);
 
 	/* The next verb says so, for this device alone. */
@@ -357,12 +327,12 @@ static void test_undo_fails(void **state)
 	expect_word(error.text, "0000:01:00.0: an earlier nodedev-detach was interrupted");
 	assert_int_equal(machine_apply(machine, plan_detach(machine, "4", NULL, NULL), &error), 1);
 
-	assert_int_equal(recover(machine, &error), -EIO);
+	assert_int_equal(machine_recover(machine, &error), -EIO);
 	assert_int_equal(error.status, PP_STATUS_RECOVER);
 	put(machine, "/model/drivers/nvme", "match pci:v*d*sv*sd*bc01sc08i02*\n");
-	assert_int_equal(recover(machine, &error), 1);
-	expect(machine, NVME, "nvme", "");
-	expect(machine, NIC, "vfio-pci", "vfio-pci");
+	assert_int_equal(machine_recover(machine, &error), 1);
+	machine_expect(machine, NVME, "nvme", "");
+	machine_expect(machine, NIC, "vfio-pci", "vfio-pci");
 	assert_int_equal(count_unfinished(machine, NULL), 0);
 }
 
@@ -374,15 +344,8 @@ static void test_no_module(void **state)
 		machine_apply(machine, plan_detach(machine, "1", "nosuch", NULL), &error), -ENOENT);
 	assert_int_equal(error.status, PP_STATUS_NOT_READY);
 	expect_word(error.text, "module nosuch could not be loaded");
-	expect_first(machine);
+	machine_expect_first(machine);
 	assert_int_equal(count_journals(machine), 0);
-}
-
-static void make_holder(struct machine *machine, const char *target)
-{
-	put(machine, "/proc/4242/comm", "qemu-system-x86\n");
-	put_folder(machine, "/proc/4242/fd");
-	put_link(machine, "/proc/4242/fd/23", target);
 }
 
 static void test_holder(void **state)
@@ -390,18 +353,18 @@ static void test_holder(void **state)
 	struct machine *machine = *state;
 	struct pp_error error = {0};
 	assert_int_equal(machine_apply(machine, plan_detach(machine, "13", NULL, NULL), &error), 1);
-	make_holder(machine, "/dev/vfio/5");
+	machine_hold(machine, "/dev/vfio/5");
 	assert_int_equal(machine_apply(machine, plan_reattach(machine, "13"), &error), -EBUSY);
 	assert_int_equal(error.status, PP_STATUS_IN_USE);
 	assert_string_equal(error.id, "vfio-held");
 	expect_word(error.text, "qemu-system-x86 (pid 4242) holds /dev/vfio/5");
-	expect(machine, EHCI, "vfio-pci", "vfio-pci");
-	expect(machine, NVME, "vfio-pci", "vfio-pci");
+	machine_expect(machine, EHCI, "vfio-pci", "vfio-pci");
+	machine_expect(machine, NVME, "vfio-pci", "vfio-pci");
 	assert_int_equal(count_unfinished(machine, NULL), 0);
 	/* Another group's node is nobody's business. */
-	make_holder(machine, "/dev/vfio/55");
+	machine_hold(machine, "/dev/vfio/55");
 	assert_int_equal(machine_apply(machine, plan_reattach(machine, "13"), &error), 1);
-	expect_first(machine);
+	machine_expect_first(machine);
 }
 
 /* ---- things that happen in the middle ---- */
@@ -421,7 +384,7 @@ static void test_removed_before(void **state)
 	remove_nvme(machine);
 	assert_int_equal(machine_apply(machine, plan, &error), -ENODEV);
 	expect_word(error.text, "0000:01:00.0 is no longer there");
-	expect(machine, EHCI, "ehci-pci", "");
+	machine_expect(machine, EHCI, "ehci-pci", "");
 }
 
 static void test_removed_in_the_middle(void **state)
@@ -435,8 +398,8 @@ static void test_removed_in_the_middle(void **state)
 		-ENODEV);
 	expect_word(error.text, "0000:01:00.0 is no longer there");
 	expect_word(told.text, "note 0000:01:00.0 is no longer there");
-	expect(machine, EHCI, "ehci-pci", "");
-	expect(machine, NIC, "e1000e", "");
+	machine_expect(machine, EHCI, "ehci-pci", "");
+	machine_expect(machine, NIC, "e1000e", "");
 	assert_int_equal(count_journals(machine), 0);
 }
 
@@ -450,8 +413,8 @@ static void test_removed_while_out(void **state)
 	remove_nvme(machine);
 	assert_int_equal(
 		pp_journal_release(machine->context, GUEST, NULL, 0, NULL, &changed, &error), 0);
-	expect(machine, EHCI, "ehci-pci", "");
-	expect(machine, NIC, "e1000e", "");
+	machine_expect(machine, EHCI, "ehci-pci", "");
+	machine_expect(machine, NIC, "e1000e", "");
 	assert_int_equal(count_journals(machine), 0);
 }
 
@@ -465,7 +428,7 @@ static void test_exchanged_while_out(void **state)
 	put(machine, "/sys/devices/pci0000:00/0000:01:00.0/modalias", fixtures[NIC].modalias);
 	assert_int_equal(
 		pp_journal_release(machine->context, GUEST, NULL, 0, NULL, &changed, &error), 0);
-	expect(machine, NVME, "vfio-pci", "vfio-pci");
+	machine_expect(machine, NVME, "vfio-pci", "vfio-pci");
 	assert_int_equal(count_journals(machine), 0);
 }
 
@@ -497,93 +460,8 @@ static void test_signal(void **state)
 	assert_int_equal(signalled, SIGTERM);
 	signal(SIGTERM, SIG_DFL);
 	expect_word(error.text, "nodedev-detach was undone: a signal asked to stop");
-	expect_first(machine);
+	machine_expect_first(machine);
 	assert_int_equal(count_journals(machine), 0);
-}
-
-/* ---- a write that hangs ---- */
-
-/* The thread that stands still for it reaps it. */
-static void end(pid_t pid)
-{
-	assert_int_equal(kill(pid, SIGKILL), 0);
-	for (int i = 0; i < 1000 && kill(pid, 0) == 0; i++)
-		poll(NULL, 0, 10);
-	assert_int_equal(kill(pid, 0), -1);
-}
-
-static int lock_of_a_guest(struct machine *machine)
-{
-	char path[PP_PATH_MAX];
-	assert_true(pp_path(path, sizeof(path), "%s/guests-lock", machine->root) >= 0);
-	int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-	assert_int_equal(pp_lock_try(fd), 0);
-	/* Where the supervisor has it: above the device's own. */
-	int high = fcntl(fd, F_DUPFD_CLOEXEC, 64);
-	assert_true(high >= 64);
-	close(fd);
-	return high;
-}
-
-static void hang_at(struct machine *machine, unsigned at, unsigned *hangs)
-{
-	struct pp_effects effects;
-	struct pp_apply_options options = {.deadline_ms = 500};
-	struct pp_error error = {0};
-	bool changed;
-	machine_reset(machine);
-	struct pp_plan *plan = plan_detach(machine, "134", NULL, NULL);
-	assert_int_equal(pp_effects_init(&effects, machine->context, &options, NULL), 0);
-	effects.fault = (struct pp_fault){.kind = PP_FAULT_HANG, .at = at};
-	int guests_lock = lock_of_a_guest(machine);
-	int r = pp_apply_on(&effects, plan, &changed, &error);
-	pp_plan_free(plan);
-	/* Whoever moves devices for a guest has its lock, which ends with him, whatever hangs. */
-	close(guests_lock);
-	close(lock_of_a_guest(machine));
-	if (r == 0) /* a journal's line: nothing there can hang */
-		return;
-	(*hangs)++;
-	assert_int_equal(r, -ETIMEDOUT);
-	assert_int_equal(error.status, PP_STATUS_RECOVER);
-	assert_string_equal(error.id, "write-hangs");
-	expect_word(error.text, "still hangs in the kernel");
-
-	/* What does not hang was put back; the rest is unfinished, and locked by the child. */
-	pid_t child = -1;
-	assert_int_equal(sscanf(strstr(error.text, "; pid ") + 6, "%d", &child), 1);
-	/* On a machine with much to do the child may not have let go of the journal yet. */
-	for (int i = 0; i < 500 && count_unfinished(machine, NULL) == 0; i++)
-		poll(NULL, 0, 10);
-	assert_int_equal(count_unfinished(machine, NULL), 1);
-	assert_true(recover(machine, &error) < 0);
-	assert_int_equal(error.status, PP_STATUS_IN_USE);
-	expect_word(error.text, "of an earlier pcipass nodedev-detach still hangs in the kernel");
-	int stuck = strstr(error.text, "1a.7:")      ? EHCI
-		    : strstr(error.text, "01:00.0:") ? NVME
-						     : NIC;
-	const char which[] = {(char)('0' + stuck), '\0'};
-	plan = plan_detach(machine, which, NULL, NULL);
-	if (plan->n_steps == 0)
-		pp_plan_free(plan);
-	else
-		assert_int_equal(machine_apply(machine, plan, &error), -EBUSY);
-	for (int i = 0; i < (int)N_FIXTURES; i++)
-		if (i != stuck)
-			expect(machine, i, fixtures[i].driver, fixtures[i].override);
-	end(child);
-	assert_true(recover(machine, &error) >= 0);
-	expect_first(machine);
-	assert_int_equal(count_journals(machine), 0);
-}
-
-static void test_hang(void **state)
-{
-	struct machine *machine = *state;
-	unsigned hangs = 0;
-	for (unsigned at = 1; at <= 19; at++)
-		hang_at(machine, at, &hangs);
-	assert_int_equal(hangs, 9); /* three writes for each of three devices */
 }
 
 /* ---- many at once ---- */
@@ -625,7 +503,7 @@ static void test_race(void **state)
 	assert_int_equal(won, 1);
 	assert_int_equal(lost, RACERS - 1);
 	assert_int_equal(count_journals(machine), 1);
-	expect(machine, EHCI, "vfio-pci", "vfio-pci");
+	machine_expect(machine, EHCI, "vfio-pci", "vfio-pci");
 }
 
 /* Recovery leaves a transaction alone that is at work. */
@@ -640,52 +518,14 @@ static void test_recover_beside(void **state)
 	assert_int_equal(pp_journal_begin(&effects, plan, &journal, &error), 0);
 	assert_int_equal(pp_journal_write(&effects, journal, "try", 1), 0);
 	assert_int_equal(count_unfinished(machine, NULL), 0);
-	assert_int_equal(recover(machine, &error), 0);
+	assert_int_equal(machine_recover(machine, &error), 0);
 	assert_int_equal(count_journals(machine), 1);
 	pp_journal_free(journal);
 	assert_int_equal(count_unfinished(machine, NULL), 1);
-	assert_int_equal(recover(machine, &error), 1);
+	assert_int_equal(machine_recover(machine, &error), 1);
 	assert_int_equal(count_journals(machine), 0);
-	assert_int_equal(recover(machine, &error), 0);
+	assert_int_equal(machine_recover(machine, &error), 0);
 	pp_plan_free(plan);
-}
-
-/* ---- reset ---- */
-
-static int reset(struct machine *machine, int device, char **ret_method, struct pp_error *error)
-{
-	machine_look(machine);
-	return pp_device_reset(machine->context, &machine->devices[device], ret_method, error);
-}
-
-static void test_reset(void **state)
-{
-	struct machine *machine = *state;
-	const char *path = "/sys/devices/pci0000:00/0000:01:00.0/reset_method";
-	struct pp_error error = {0};
-	char *method = NULL;
-	assert_int_equal(reset(machine, NVME, &method, &error), -ENOTTY);
-	assert_int_equal(error.status, PP_STATUS_NOT_READY);
-	assert_string_equal(error.id, "no-reset");
-	put(machine, path, "\n");
-	assert_int_equal(reset(machine, NVME, &method, &error), -ENOTTY);
-	put(machine, path, "bus flr\n");
-	assert_int_equal(reset(machine, NVME, &method, &error), 0);
-	assert_string_equal(method, "flr");
-	free(method);
-	put(machine, path, "bus\n");
-	assert_int_equal(reset(machine, NVME, &method, &error), -ENOTTY);
-	assert_string_equal(error.id, "reset-bus-siblings");
-	expect_word(error.text, "0000:00:1a.7");
-	put(machine, path, "flr\n");
-	assert_int_equal(machine_apply(machine, plan_detach(machine, "3", NULL, GUEST), &error), 1);
-	assert_int_equal(reset(machine, NVME, &method, &error), -EBUSY);
-	assert_int_equal(error.status, PP_STATUS_IN_USE);
-	expect_word(error.text, "is in guest win11");
-	make_holder(machine, "/dev/vfio/6");
-	put(machine, "/sys/devices/pci0000:00/0000:02:00.0/reset_method", "flr\n");
-	assert_int_equal(reset(machine, NIC, &method, &error), -EBUSY);
-	expect_word(error.text, "qemu-system-x86 (pid 4242)");
 }
 
 #define TEST(function) cmocka_unit_test_setup_teardown(function, machine_setup, machine_teardown)
@@ -710,10 +550,8 @@ int main(void)
 		TEST(test_removed_while_out),
 		TEST(test_exchanged_while_out),
 		TEST(test_signal),
-		TEST(test_hang),
 		TEST(test_race),
 		TEST(test_recover_beside),
-		TEST(test_reset),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -16,12 +16,6 @@ static void expect(struct machine *machine, int device, const char *driver)
 	assert_string_equal(now.driver, driver);
 }
 
-static void expect_word(const char *text, const char *word)
-{
-	if (!text || !strstr(text, word))
-		fail_msg("\"%s\" is not in: %s", word, text ? text : "(nothing)");
-}
-
 /* Applies on trial; without the process that would undo it. */
 static int try_plan(struct machine *machine, struct pp_plan *plan, unsigned at)
 {

@@ -1,80 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The supervisor with a real QEMU, and with programs that behave badly in its place: every way in
- * which a guest, its QEMU and its supervisor can end. */
-#include "lib/apply/journal.h"
-#include "lib/plan/plan.h"
+/* The supervisor with a real QEMU, and with programs that behave badly in its place: every way
+ * in which a guest, its QEMU and its supervisor can end. */
 #include "tests/unit/guest/run.h"
 #include "lib/guest/log.h"
 #include "lib/qemu/qmp.h"
 #include <time.h>
-
-#define MONITORS                                                                                   \
-	"-chardev", "socket,id=m,fd=10,server=on,wait=off", "-mon", "chardev=m,mode=control",      \
-		"-chardev", "socket,id=v,fd=11,server=on,wait=off", "-mon",                        \
-		"chardev=v,mode=control"
-#define QEMU                                                                                       \
-	"qemu-system-x86_64", "-nodefaults", "-no-user-config", "-display", "none", "-S", "-M",    \
-		"q35,accel=tcg", "-m", "32", MONITORS
-
-static const char *const idle_qemu[] = {
-	QEMU, "-chardev", "pty,id=charserial0", "-serial", "chardev:charserial0", NULL};
-
-static void start_with(struct run *run, const char *const *argv, struct pp_record_launch launch)
-{
-	struct pp_record_state state = {0};
-	int lock_fd = -1;
-
-	launch.uuid = "6d1a4a0e-5d0c-4b0e-8a3e-0a5b1c2d3e4f";
-	launch.id = 1;
-	launch.argv = argv;
-	if (!launch.start_ms)
-		launch.start_ms = RUN_MS;
-	if (!launch.stop_ms)
-		launch.stop_ms = RUN_MS;
-	pp_closep(&run->folder_fd);
-	run->folder_fd = -1;
-	assert_int_equal(
-		pp_record_folder(run->context, "g", true, &run->folder_fd, &run->error), 0);
-	assert_int_equal(pp_record_lock(run->folder_fd, 0, &lock_fd, &run->error), 0);
-	assert_int_equal(pp_record_clear(run->folder_fd), 0);
-	assert_int_equal(pp_record_save_launch(run->folder_fd, "g", &launch, &run->error), 0);
-	assert_int_equal(pp_process_self(&state.starter), 0);
-	assert_int_equal(pp_record_save_state(run->folder_fd, "g", &state, &run->error), 0);
-	pp_closep(&run->status_fd);
-	run->status_fd = -1;
-	int r = pp_supervisor_spawn(
-		run->context, "g", false, lock_fd, &run->status_fd, &run->supervisor, &run->error);
-	if (r < 0)
-		fail_msg("%s", run->error.text);
-	close(lock_fd);
-}
-
-static void start(struct run *run, const char *const *argv)
-{
-	start_with(run, argv, (struct pp_record_launch){0});
-	assert_int_equal(pp_supervisor_await(run->status_fd, RUN_MS), 1);
-}
-
-/* The supervisor that was started here comes to its end. */
-static struct pp_record *end(struct run *run)
-{
-	int status;
-	assert_int_equal(waitpid(run->supervisor, &status, 0), run->supervisor);
-	assert_true(WIFEXITED(status));
-	assert_int_equal(WEXITSTATUS(status), 0);
-	struct pp_record *record = run_record(run);
-	assert_int_equal(record->state.life.phase, PP_PHASE_ENDED);
-	assert_false(record->state.life.unreleased);
-	assert_true(pp_record_is_over(record));
-	assert_false(pp_process_alive(&record->engine));
-	return record;
-}
-
-static void kill_supervisor(struct run *run)
-{
-	kill(run->supervisor, SIGKILL);
-	assert_int_equal(waitpid(run->supervisor, NULL, 0), run->supervisor);
-}
 
 static struct pp_record *tend(struct run *run)
 {
@@ -85,24 +15,15 @@ static struct pp_record *tend(struct run *run)
 	return record;
 }
 
-static void assert_shown(
-	const struct pp_record *record, enum pp_guest_state state, const char *reason)
-{
-	const char *shown;
-	assert_int_equal(pp_record_show(record, &shown), state);
-	if (!strstr(shown, reason))
-		fail_msg("'%s' is not in '%s'", reason, shown);
-}
-
 /* ---- a QEMU as it should be ---- */
 
 static void test_runs_and_is_destroyed(void **state)
 {
 	struct run *run = *state;
-	start_with(run, idle_qemu, (struct pp_record_launch){.console = "charserial0"});
+	run_start_with(run, run_idle_qemu, (struct pp_record_launch){.console = "charserial0"});
 	assert_int_equal(pp_supervisor_await(run->status_fd, RUN_MS), 1);
 	struct pp_record *record = run_record(run);
-	assert_shown(record, PP_GUEST_RUNNING, "booted");
+	run_assert_shown(record, PP_GUEST_RUNNING, "booted");
 	assert_int_equal(record->state.supervisor.pid, run->supervisor);
 	assert_true(pp_process_alive(&record->engine));
 	assert_int_equal(strncmp(record->state.console, "/dev/pts/", 9), 0);
@@ -113,8 +34,8 @@ static void test_runs_and_is_destroyed(void **state)
 	pp_record_free(record);
 
 	kill(run->supervisor, SIGTERM);
-	record = end(run);
-	assert_shown(record, PP_GUEST_SHUT_OFF, "destroyed");
+	record = run_end(run);
+	run_assert_shown(record, PP_GUEST_SHUT_OFF, "destroyed");
 	pp_record_free(record);
 }
 
@@ -133,11 +54,11 @@ static void test_alone(void **state)
 	memcpy(sectors + 0x202, "HdrS\x00\x02", 6);
 	sectors[0x1f1] = 1;
 	assert_int_equal(pp_file_replace(AT_FDCWD, kernel, sectors, sizeof(sectors), 0600), 0);
-	const char *const argv[] = {QEMU, "-chardev", "pty,id=charserial0", "-serial",
+	const char *const argv[] = {RUN_QEMU, "-chardev", "pty,id=charserial0", "-serial",
 		"chardev:charserial0", "-kernel", "/proc/self/fd/12", "-vnc", display, "-sandbox",
 		"on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny", NULL};
 	const struct pp_launch_file files[] = {{.use = PP_FILE_COPY, .path = kernel, .fd = 12}};
-	start_with(run, argv,
+	run_start_with(run, argv,
 		(struct pp_record_launch){.console = "charserial0",
 			.own = own,
 			.set_ids = true,
@@ -150,7 +71,7 @@ static void test_alone(void **state)
 	struct pp_record *record = run_record(run);
 	if (runs != 1)
 		fail_msg("%s", record->state.text);
-	assert_shown(record, PP_GUEST_RUNNING, "booted");
+	run_assert_shown(record, PP_GUEST_RUNNING, "booted");
 	char path[64];
 	PP_FREE char *status = NULL;
 	snprintf(path, sizeof(path), "/proc/%d/status", record->engine.pid);
@@ -165,7 +86,7 @@ static void test_alone(void **state)
 	assert_int_equal(stat(display + strlen("unix:"), &found), 0);
 	assert_true(S_ISSOCK(found.st_mode));
 	/* Killed, and found again from outside its room. */
-	kill_supervisor(run);
+	run_kill_supervisor(run);
 	pp_record_free(record);
 	record = tend(run);
 	pid_t other = record->state.supervisor.pid;
@@ -179,13 +100,13 @@ static void test_alone(void **state)
 static void test_paused(void **state)
 {
 	struct run *run = *state;
-	start_with(run, idle_qemu, (struct pp_record_launch){.paused = true});
+	run_start_with(run, run_idle_qemu, (struct pp_record_launch){.paused = true});
 	assert_int_equal(pp_supervisor_await(run->status_fd, RUN_MS), 1);
 	struct pp_record *record = run_record(run);
-	assert_shown(record, PP_GUEST_PAUSED, "starting up");
+	run_assert_shown(record, PP_GUEST_PAUSED, "starting up");
 	pp_record_free(record);
 	kill(run->supervisor, SIGTERM);
-	pp_record_free(end(run));
+	pp_record_free(run_end(run));
 }
 
 /* A boot sector of a few instructions, on a disk. */
@@ -210,11 +131,11 @@ static void test_shuts_down_by_itself(void **state)
 	/* mov dx, 0x604; mov ax, 0x2000; out dx, ax; hlt */
 	static const unsigned char code[] = {0xba, 0x04, 0x06, 0xb8, 0x00, 0x20, 0xef, 0xf4};
 	char drive[256];
-	const char *const argv[] = {QEMU, "-drive", make_disk(run, code, sizeof(code), drive),
+	const char *const argv[] = {RUN_QEMU, "-drive", make_disk(run, code, sizeof(code), drive),
 		"-device", "ide-hd,drive=d", NULL};
-	start(run, argv);
-	struct pp_record *record = end(run);
-	assert_shown(record, PP_GUEST_SHUT_OFF, "shutdown");
+	run_start(run, argv);
+	struct pp_record *record = run_end(run);
+	run_assert_shown(record, PP_GUEST_SHUT_OFF, "shutdown");
 	pp_record_free(record);
 }
 
@@ -224,35 +145,35 @@ static void test_panics(void **state)
 	/* mov dx, 0x505; mov al, 1; out dx, al; hlt */
 	static const unsigned char code[] = {0xba, 0x05, 0x05, 0xb0, 0x01, 0xee, 0xf4};
 	char drive[256];
-	const char *const argv[] = {QEMU, "-drive", make_disk(run, code, sizeof(code), drive),
+	const char *const argv[] = {RUN_QEMU, "-drive", make_disk(run, code, sizeof(code), drive),
 		"-device", "ide-hd,drive=d", "-device", "pvpanic", NULL};
-	start(run, argv);
-	struct pp_record *record = end(run);
-	assert_shown(record, PP_GUEST_CRASHED, "guest panic");
+	run_start(run, argv);
+	struct pp_record *record = run_end(run);
+	run_assert_shown(record, PP_GUEST_CRASHED, "guest panic");
 	pp_record_free(record);
 }
 
 static void test_qemu_killed(void **state)
 {
 	struct run *run = *state;
-	start(run, idle_qemu);
+	run_start(run, run_idle_qemu);
 	struct pp_record *record = run_record(run);
 	kill(record->engine.pid, SIGKILL);
 	pp_record_free(record);
-	record = end(run);
-	assert_shown(record, PP_GUEST_CRASHED, "killed by signal 9");
+	record = run_end(run);
+	run_assert_shown(record, PP_GUEST_CRASHED, "killed by signal 9");
 	pp_record_free(record);
 }
 
 static void test_qemu_terminated(void **state)
 {
 	struct run *run = *state;
-	start(run, idle_qemu);
+	run_start(run, run_idle_qemu);
 	struct pp_record *record = run_record(run);
 	kill(record->engine.pid, SIGTERM);
 	pp_record_free(record);
-	record = end(run);
-	assert_shown(record, PP_GUEST_SHUT_OFF, "terminated");
+	record = run_end(run);
+	run_assert_shown(record, PP_GUEST_SHUT_OFF, "terminated");
 	pp_record_free(record);
 }
 
@@ -260,15 +181,15 @@ static void test_verbs_have_a_monitor(void **state)
 {
 	struct run *run = *state;
 	struct pp_qmp *qmp = NULL;
-	start(run, idle_qemu);
+	run_start(run, run_idle_qemu);
 	assert_int_equal(pp_qmp_connect(run->folder_fd, PP_RECORD_VERBS, &qmp, &run->error), 0);
 	assert_int_equal(pp_qmp_negotiate(qmp, RUN_MS, &run->error), 0);
 	assert_int_equal(pp_qmp_call(qmp, "stop", NULL, RUN_MS, NULL, &run->error), 0);
 	assert_int_equal(pp_qmp_call(qmp, "cont", NULL, RUN_MS, NULL, &run->error), 0);
 	assert_int_equal(pp_qmp_call(qmp, "quit", NULL, RUN_MS, NULL, &run->error), 0);
 	pp_qmp_free(qmp);
-	struct pp_record *record = end(run);
-	assert_shown(record, PP_GUEST_SHUT_OFF, "destroyed");
+	struct pp_record *record = run_end(run);
+	run_assert_shown(record, PP_GUEST_SHUT_OFF, "destroyed");
 	pp_record_free(record);
 }
 
@@ -277,15 +198,15 @@ static void test_verbs_have_a_monitor(void **state)
 static void test_qemu_refuses(void **state)
 {
 	struct run *run = *state;
-	const char *const argv[] = {QEMU, "-device", "no-such-device", NULL};
-	start_with(run, argv, (struct pp_record_launch){0});
+	const char *const argv[] = {RUN_QEMU, "-device", "no-such-device", NULL};
+	run_start_with(run, argv, (struct pp_record_launch){0});
 	assert_int_equal(pp_supervisor_await(run->status_fd, RUN_MS), 0);
-	struct pp_record *record = end(run);
+	struct pp_record *record = run_end(run);
 	assert_int_equal(record->state.life.end, PP_END_FAILED);
 	assert_int_equal(record->state.life.end_detail, 1);
 	assert_non_null(
 		strstr(record->state.text, "'no-such-device' is not a valid device model name"));
-	assert_shown(record, PP_GUEST_SHUT_OFF, "failed");
+	run_assert_shown(record, PP_GUEST_SHUT_OFF, "failed");
 	pp_record_free(record);
 }
 
@@ -293,9 +214,9 @@ static void test_no_such_program(void **state)
 {
 	struct run *run = *state;
 	const char *const argv[] = {"/nonexistent/qemu", NULL};
-	start_with(run, argv, (struct pp_record_launch){0});
+	run_start_with(run, argv, (struct pp_record_launch){0});
 	assert_int_equal(pp_supervisor_await(run->status_fd, RUN_MS), 0);
-	struct pp_record *record = end(run);
+	struct pp_record *record = run_end(run);
 	assert_int_equal(record->state.life.end, PP_END_FAILED);
 	assert_non_null(strstr(record->state.text, "/nonexistent/qemu"));
 	pp_record_free(record);
@@ -307,9 +228,9 @@ static void test_never_answers(void **state)
 	/* SIGTERM is ignored, as by a QEMU that is stuck. */
 	const char *const argv[] = {
 		"/bin/sh", "-c", "trap '' TERM; echo waiting >&2; while :; do sleep 1; done", NULL};
-	start_with(run, argv, (struct pp_record_launch){.start_ms = 500, .stop_ms = 300});
+	run_start_with(run, argv, (struct pp_record_launch){.start_ms = 500, .stop_ms = 300});
 	assert_int_equal(pp_supervisor_await(run->status_fd, RUN_MS), 0);
-	struct pp_record *record = end(run);
+	struct pp_record *record = run_end(run);
 	assert_int_equal(record->state.life.end, PP_END_TIMEOUT);
 	assert_string_equal(record->state.text, "waiting");
 	pp_record_free(record);
@@ -328,9 +249,9 @@ static void test_never_answers(void **state)
 
 static void expect_start_to_fail(struct run *run, const char *const *argv)
 {
-	start_with(run, argv, (struct pp_record_launch){.start_ms = 3000, .stop_ms = 500});
+	run_start_with(run, argv, (struct pp_record_launch){.start_ms = 3000, .stop_ms = 500});
 	assert_int_equal(pp_supervisor_await(run->status_fd, RUN_MS), 0);
-	pp_record_free(end(run));
+	pp_record_free(run_end(run));
 }
 
 static void test_talks_nonsense(void **state)
@@ -358,11 +279,11 @@ static void test_an_event_storm(void **state)
 		"say('{\"return\": {}, \"id\": 1}{\"return\": {\"status\": \"running\"}, \"id\": "
 		"2}')\n"
 		"while True: say('{\"event\": \"STOP\"}{\"event\": \"RESUME\"}' * 1000)\n");
-	start_with(run, argv, (struct pp_record_launch){.stop_ms = 500});
+	run_start_with(run, argv, (struct pp_record_launch){.stop_ms = 500});
 	assert_int_equal(pp_supervisor_await(run->status_fd, RUN_MS), 1);
 	kill(run->supervisor, SIGTERM);
-	struct pp_record *record = end(run);
-	assert_shown(record, PP_GUEST_SHUT_OFF, "destroyed");
+	struct pp_record *record = run_end(run);
+	run_assert_shown(record, PP_GUEST_SHUT_OFF, "destroyed");
 	pp_record_free(record);
 }
 
@@ -377,9 +298,9 @@ static void test_talks_without_end(void **state)
 	struct run *run = *state;
 	struct stat log, old;
 
-	start_with(run, argv, (struct pp_record_launch){0});
+	run_start_with(run, argv, (struct pp_record_launch){0});
 	assert_int_equal(pp_supervisor_await(run->status_fd, RUN_MS), 0);
-	PP_CLEANUP(pp_record_freep) struct pp_record *record = end(run);
+	PP_CLEANUP(pp_record_freep) struct pp_record *record = run_end(run);
 	assert_int_equal(record->state.life.end, PP_END_FAILED);
 	assert_int_equal(record->state.life.end_detail, 3);
 	assert_string_equal(record->state.text, "the end");
@@ -391,21 +312,21 @@ static void test_talks_without_end(void **state)
 static void test_destroy_of_one_that_hangs(void **state)
 {
 	struct run *run = *state;
-	start_with(run, idle_qemu, (struct pp_record_launch){.stop_ms = 300});
+	run_start_with(run, run_idle_qemu, (struct pp_record_launch){.stop_ms = 300});
 	assert_int_equal(pp_supervisor_await(run->status_fd, RUN_MS), 1);
 	struct pp_record *record = run_record(run);
 	kill(record->engine.pid, SIGSTOP);
 	pp_record_free(record);
 	kill(run->supervisor, SIGTERM);
-	record = end(run);
-	assert_shown(record, PP_GUEST_SHUT_OFF, "destroyed");
+	record = run_end(run);
+	run_assert_shown(record, PP_GUEST_SHUT_OFF, "destroyed");
 	pp_record_free(record);
 }
 
 static void test_the_starter_is_gone(void **state)
 {
 	struct run *run = *state;
-	start_with(run, idle_qemu, (struct pp_record_launch){0});
+	run_start_with(run, run_idle_qemu, (struct pp_record_launch){0});
 	close(run->status_fd);
 	run->status_fd = -1;
 	/* Its state says when it runs; nobody else can. */
@@ -418,8 +339,8 @@ static void test_the_starter_is_gone(void **state)
 		nanosleep(&(struct timespec){.tv_nsec = 20000000}, NULL);
 	}
 	kill(run->supervisor, SIGTERM);
-	struct pp_record *record = end(run);
-	assert_shown(record, PP_GUEST_SHUT_OFF, "destroyed");
+	struct pp_record *record = run_end(run);
+	run_assert_shown(record, PP_GUEST_SHUT_OFF, "destroyed");
 	pp_record_free(record);
 }
 
@@ -428,14 +349,14 @@ static void test_the_starter_is_gone(void **state)
 static void test_adopted(void **state)
 {
 	struct run *run = *state;
-	start(run, idle_qemu);
+	run_start(run, run_idle_qemu);
 	struct pp_record *before = run_record(run);
-	kill_supervisor(run);
+	run_kill_supervisor(run);
 	assert_true(pp_process_alive(&before->engine));
 
 	struct pp_record *after = tend(run);
 	assert_non_null(strstr(run->notes, "adopted"));
-	assert_shown(after, PP_GUEST_RUNNING, "booted");
+	run_assert_shown(after, PP_GUEST_RUNNING, "booted");
 	assert_int_equal(after->engine.pid, before->engine.pid);
 	assert_int_not_equal(after->state.supervisor.pid, before->state.supervisor.pid);
 	assert_true(pp_process_alive(&after->state.supervisor));
@@ -444,7 +365,7 @@ static void test_adopted(void **state)
 	pp_record_free(before);
 	pp_record_free(after);
 	after = run_record(run);
-	assert_shown(after, PP_GUEST_SHUT_OFF, "destroyed");
+	run_assert_shown(after, PP_GUEST_SHUT_OFF, "destroyed");
 	assert_false(pp_process_alive(&after->engine));
 	pp_record_free(after);
 }
@@ -452,30 +373,30 @@ static void test_adopted(void **state)
 static void test_adopted_and_qemu_killed(void **state)
 {
 	struct run *run = *state;
-	start(run, idle_qemu);
-	kill_supervisor(run);
+	run_start(run, run_idle_qemu);
+	run_kill_supervisor(run);
 	struct pp_record *record = tend(run);
 	kill(record->engine.pid, SIGKILL);
 	run_gone(&record->state.supervisor);
 	pp_record_free(record);
 	record = run_record(run);
 	assert_int_equal(record->state.life.phase, PP_PHASE_ENDED);
-	assert_shown(record, PP_GUEST_CRASHED, "QEMU was killed or gave up");
+	run_assert_shown(record, PP_GUEST_CRASHED, "QEMU was killed or gave up");
 	pp_record_free(record);
 }
 
 static void test_both_killed(void **state)
 {
 	struct run *run = *state;
-	start(run, idle_qemu);
+	run_start(run, run_idle_qemu);
 	struct pp_record *record = run_record(run);
-	kill_supervisor(run);
+	run_kill_supervisor(run);
 	kill(record->engine.pid, SIGKILL);
 	run_gone(&record->engine);
 	pp_record_free(record);
 	record = tend(run);
 	assert_non_null(strstr(run->notes, "devices are back"));
-	assert_shown(record, PP_GUEST_SHUT_OFF, "while its supervisor was gone");
+	run_assert_shown(record, PP_GUEST_SHUT_OFF, "while its supervisor was gone");
 	assert_true(pp_record_is_over(record));
 	pp_record_free(record);
 }
@@ -483,8 +404,8 @@ static void test_both_killed(void **state)
 static void test_adopted_without_state(void **state)
 {
 	struct run *run = *state;
-	start(run, idle_qemu);
-	kill_supervisor(run);
+	run_start(run, run_idle_qemu);
+	run_kill_supervisor(run);
 	/* Of another version, cut short, not ours: the guest is taken care of all the same. */
 	static const char *const texts[] = {
 		"{\"version\": 99}", "{\"version\": 1, \"na", "\001\002", ""};
@@ -494,18 +415,18 @@ static void test_adopted_without_state(void **state)
 			0);
 		struct pp_record *record = run_record(run);
 		assert_non_null(record->state.fault);
-		assert_shown(record, PP_GUEST_RUNNING, "cannot be read");
+		run_assert_shown(record, PP_GUEST_RUNNING, "cannot be read");
 		pp_record_free(record);
 		record = tend(run);
 		assert_null(record->state.fault);
-		assert_shown(record, PP_GUEST_RUNNING, "booted");
+		run_assert_shown(record, PP_GUEST_RUNNING, "booted");
 		kill(record->state.supervisor.pid, SIGKILL);
 		run_gone(&record->state.supervisor);
 		pp_record_free(record);
 	}
 	assert_int_equal(pp_file_replace(run->folder_fd, "launch.json", "x", 1, 0600), 0);
 	struct pp_record *record = tend(run);
-	assert_shown(record, PP_GUEST_RUNNING, "booted");
+	run_assert_shown(record, PP_GUEST_RUNNING, "booted");
 	kill(record->state.supervisor.pid, SIGTERM);
 	run_gone(&record->state.supervisor);
 	pp_record_free(record);
@@ -514,7 +435,7 @@ static void test_adopted_without_state(void **state)
 static void test_killed_while_it_destroys(void **state)
 {
 	struct run *run = *state;
-	start(run, idle_qemu);
+	run_start(run, run_idle_qemu);
 	struct pp_record *record = run_record(run);
 	/* QEMU cannot obey, so that there is time. */
 	kill(record->engine.pid, SIGSTOP);
@@ -525,11 +446,11 @@ static void test_killed_while_it_destroys(void **state)
 		record = run_record(run);
 	}
 	assert_int_equal(record->state.life.phase, PP_PHASE_STOPPING);
-	kill_supervisor(run);
+	run_kill_supervisor(run);
 	kill(record->engine.pid, SIGCONT);
 	pp_record_free(record);
 	record = tend(run);
-	assert_shown(record, PP_GUEST_SHUT_OFF, "destroyed");
+	run_assert_shown(record, PP_GUEST_SHUT_OFF, "destroyed");
 	pp_record_free(record);
 }
 
@@ -543,10 +464,10 @@ static void test_killed_at_any_time(void **state)
 
 	print_message("seed %u\n", seed);
 	for (int i = 0; i < 25; i++) {
-		start_with(run, idle_qemu, (struct pp_record_launch){0});
+		run_start_with(run, run_idle_qemu, (struct pp_record_launch){0});
 		long us = rand_r(&seed) % 120000;
 		nanosleep(&(struct timespec){.tv_nsec = us * 1000}, NULL);
-		kill_supervisor(run);
+		run_kill_supervisor(run);
 		struct pp_record *record = tend(run);
 		if (record->state.life.phase == PP_PHASE_RUNNING) {
 			adopted++;
@@ -568,9 +489,9 @@ static void test_an_owned_guest_is_left_alone(void **state)
 {
 	struct run *run = *state;
 	int lock_fd = -1;
-	start(run, idle_qemu);
+	run_start(run, run_idle_qemu);
 	assert_int_equal(pp_record_lock(run->folder_fd, 0, &lock_fd, &run->error), -EBUSY);
-	kill_supervisor(run);
+	run_kill_supervisor(run);
 	assert_int_equal(pp_record_lock(run->folder_fd, 0, &lock_fd, &run->error), 0);
 	/* Somebody else adopts it at this moment. */
 	struct pp_record *record = run_record(run);
@@ -581,112 +502,6 @@ static void test_an_owned_guest_is_left_alone(void **state)
 }
 
 /* ---- what it costs ---- */
-
-/* ---- on trial ---- */
-
-/* As `start --try` leaves it: until MS from now. */
-static void put_on_trial(struct run *run, int ms, bool kept)
-{
-	struct pp_effects effects;
-	struct pp_plan *plan = NULL;
-	struct pp_journal *journal = NULL;
-	struct timespec now;
-	const struct pp_step step = {.kind = PP_STEP_DRIVER,
-		.subject = "0000:02:00.0",
-		.from = {.driver = "e1000e"},
-		.to = {.driver = "vfio-pci", .override = "vfio-pci"}};
-	char path[128];
-	snprintf(path, sizeof(path), "%s/sys", run->root);
-	mkdir(path, 0755);
-	clock_gettime(CLOCK_BOOTTIME, &now);
-	assert_int_equal(pp_plan_new("start", "guest:g", &plan, NULL), 0);
-	assert_int_equal(pp_plan_add(plan, &step, NULL), 0);
-	assert_int_equal(pp_effects_init(&effects, run->context, NULL, &run->error), 0);
-	if (pp_journal_begin(&effects, plan, &journal, &run->error) < 0)
-		fail_msg("%s", run->error.text);
-	int64_t until = now.tv_sec * 1000LL + now.tv_nsec / 1000000 + ms;
-	assert_int_equal(pp_journal_write_until(&effects, journal, until), 0);
-	assert_int_equal(pp_journal_write(&effects, journal, "applied", -1), 0);
-	if (kept)
-		assert_int_equal(pp_journal_write(&effects, journal, "kept", -1), 0);
-	pp_journal_free(journal);
-	pp_plan_free(plan);
-}
-
-static size_t count_journals(struct run *run)
-{
-	struct pp_journals *journals = NULL;
-	assert_int_equal(pp_journals_load(run->context, &journals, NULL), 0);
-	size_t count = journals->n_items;
-	pp_journals_free(journals);
-	return count;
-}
-
-static void test_on_trial(void **state)
-{
-	struct run *run = *state;
-	put_on_trial(run, 3000, false);
-	start(run, idle_qemu);
-	struct pp_record *record = end(run);
-	assert_shown(record, PP_GUEST_SHUT_OFF, "on trial, and nobody kept it in time");
-	assert_int_equal(count_journals(run), 0);
-	pp_record_free(record);
-}
-
-/* Over before QEMU was there; and the start's own waiting ends. */
-static void test_trial_too_short(void **state)
-{
-	struct run *run = *state;
-	put_on_trial(run, 0, false);
-	start_with(run, idle_qemu, (struct pp_record_launch){0});
-	assert_int_equal(pp_supervisor_await(run->status_fd, RUN_MS), 0);
-	struct pp_record *record = end(run);
-	assert_int_equal(record->state.life.end, PP_END_TRIAL);
-	pp_record_free(record);
-}
-
-static void test_trial_kept(void **state)
-{
-	struct run *run = *state;
-	put_on_trial(run, 1, true);
-	start(run, idle_qemu);
-	nanosleep(&(struct timespec){.tv_nsec = 500000000}, NULL);
-	kill(run->supervisor, SIGTERM);
-	struct pp_record *record = end(run);
-	assert_shown(record, PP_GUEST_SHUT_OFF, "destroyed");
-	pp_record_free(record);
-}
-
-/* Everything of ours is killed: the next one that comes ends it, and says so. */
-static void test_trial_without_a_supervisor(void **state)
-{
-	struct run *run = *state;
-	struct pp_unfinished_list *list = NULL;
-	struct pp_error error = {0};
-	bool changed = false;
-	/* (it was kept for as long as this takes) */
-	put_on_trial(run, 1, true);
-	start(run, idle_qemu);
-	kill_supervisor(run);
-	put_on_trial(run, 1, false);
-	nanosleep(&(struct timespec){.tv_nsec = 50000000}, NULL);
-	assert_int_equal(pp_unfinished_list(run->context, &list, NULL), 0);
-	assert_int_equal(list->n_items, 1);
-	assert_true(list->items[0].trial);
-	assert_non_null(strstr(list->items[0].text, "was on trial, and nobody kept it in time"));
-	pp_unfinished_free(list);
-	if (pp_trials_end(run->context, NULL, &changed, &error) < 0)
-		fail_msg("%s", error.text);
-	if (geteuid() != 0) /* only root tends */
-		return;
-	assert_true(changed);
-	struct pp_record *record = run_record(run);
-	assert_int_equal(record->state.life.end, PP_END_TRIAL);
-	assert_false(pp_process_alive(&record->engine));
-	assert_non_null(strstr(run->notes, "it was on trial, and nobody kept it in time"));
-	assert_int_equal(count_journals(run), 0);
-	pp_record_free(record);
-}
 
 static long status_value(pid_t pid, const char *file, const char *key)
 {
@@ -703,7 +518,7 @@ static long status_value(pid_t pid, const char *file, const char *key)
 static void test_sleeps(void **state)
 {
 	struct run *run = *state;
-	start(run, idle_qemu);
+	run_start(run, run_idle_qemu);
 	nanosleep(&(struct timespec){.tv_sec = 1}, NULL);
 	long before = status_value(run->supervisor, "status", "\nvoluntary_ctxt_switches:");
 	nanosleep(&(struct timespec){.tv_sec = 2}, NULL);
@@ -712,7 +527,7 @@ static void test_sleeps(void **state)
 	assert_true(before > 0);
 	assert_int_equal(before, after);
 	kill(run->supervisor, SIGTERM);
-	pp_record_free(end(run));
+	pp_record_free(run_end(run));
 }
 
 #define CASE(test) cmocka_unit_test_setup_teardown(test, run_setup, run_teardown)
@@ -743,10 +558,6 @@ int main(void)
 		CASE(test_killed_while_it_destroys),
 		CASE(test_killed_at_any_time),
 		CASE(test_an_owned_guest_is_left_alone),
-		CASE(test_on_trial),
-		CASE(test_trial_too_short),
-		CASE(test_trial_kept),
-		CASE(test_trial_without_a_supervisor),
 		CASE(test_sleeps),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
